@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Targets as data: adding one adds an entry here, and a board directory where it has one."""
+
+from dataclasses import dataclass
+
+from tte_mlir.errors import TTEError
+
+
+@dataclass(frozen=True)
+class Board:
+    """An emulated board; its C sources and linker script lie in runtime/boards/`directory`."""
+
+    directory: str
+    linker_script: str
+    emulator: tuple[str, ...]
+    counting: tuple[str, ...]  # further flags for one tick of a clock an instruction
+    flash_bytes: int
+    sram_bytes: int
+    default_sram_bytes: int
+    exception_frame_bytes: int  # pushed by the processor on an interrupt, at most
+
+
+@dataclass(frozen=True)
+class Target:
+    """A processor, and how code is made for it.
+
+    `helpers` are the undefined symbols that libNAME.a may have: they come from
+    the C library and the compiler's runtime.
+    """
+
+    name: str
+    triple: str
+    cpu: str
+    features: str
+    vector_bytes: int
+    iree_flags: tuple[str, ...]
+    tool_prefix: str
+    c_flags: tuple[str, ...]
+    helpers: frozenset[str]
+    board: Board | None = None
+
+    def tool(self, name: str) -> str:
+        return self.tool_prefix + name
+
+
+_LIBC = frozenset({"memcpy", "memmove", "memset"})
+
+_C_FLAGS = (
+    "-std=c11",
+    "-ffreestanding",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-ffp-contract=off",
+    "-ffunction-sections",
+    "-fdata-sections",
+)
+
+# AEABI names of the memory functions, which compilers for Arm call instead.
+_AEABI = frozenset(
+    f"__aeabi_mem{name}{alignment}"
+    for name in ("cpy", "move", "set", "clr")
+    for alignment in ("", "4", "8")
+)
+
+_MPS2_AN500 = Board(
+    directory="mps2",
+    linker_script="mps2.ld",
+    emulator=("qemu-system-arm", "-M", "mps2-an500"),
+    counting=("-icount", "shift=6,align=off,sleep=off"),
+    flash_bytes=4 << 20,
+    sram_bytes=4 << 20,
+    default_sram_bytes=256 << 10,
+    exception_frame_bytes=112,
+)
+
+_TARGETS = {
+    target.name: target
+    for target in (
+        Target(
+            name="cortex-m7",
+            triple="thumbv7em-none-eabihf",
+            cpu="cortex-m7",
+            features="+dsp,+fp-armv8d16sp,-fp64",
+            vector_bytes=4,
+            iree_flags=("--iree-llvmcpu-target-float-abi=hard",),
+            tool_prefix="arm-none-eabi-",
+            c_flags=(
+                "-mcpu=cortex-m7",
+                "-mthumb",
+                "-mfloat-abi=hard",
+                "-mfpu=fpv5-sp-d16",
+                "-Os",
+                *_C_FLAGS,
+            ),
+            helpers=_LIBC | _AEABI,
+            board=_MPS2_AN500,
+        ),
+        # A feature level of its own, not the build machine's: runs repeat across machines.
+        Target(
+            name="host",
+            triple="x86_64-unknown-linux-gnu",
+            cpu="x86-64-v3",
+            features="",
+            vector_bytes=32,
+            iree_flags=(),
+            tool_prefix="",
+            c_flags=("-march=x86-64-v3", "-O2", "-fPIC", *_C_FLAGS),
+            helpers=_LIBC,
+        ),
+    )
+}
+
+
+def names() -> list[str]:
+    return sorted(_TARGETS)
+
+
+def get(name: str) -> Target:
+    if name not in _TARGETS:
+        raise TTEError(f"unknown target '{name}': expected one of {', '.join(names())}")
+    return _TARGETS[name]

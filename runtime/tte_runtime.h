@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What the headers of all compiled networks share. Applications include the
+// generated NAME.h and need nothing else from here than tte_status.
+
+#ifndef TTE_RUNTIME_H
+#define TTE_RUNTIME_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Version of the tables between generated code and this runtime.
+#define TTE_ABI_VERSION 1u
+
+typedef enum tte_status {
+  TTE_OK = 0,
+  TTE_ERROR_INVALID_ARGUMENT = 1,
+  TTE_ERROR_MISALIGNED_MEMORY = 2,
+  TTE_ERROR_NOT_INITIALIZED = 3,
+  TTE_ERROR_INCOMPATIBLE_LIBRARY = 4,
+  TTE_ERROR_NO_TRAINING = 5,
+  TTE_ERROR_LABEL_OUT_OF_RANGE = 6,
+  TTE_ERROR_LEARNING_RATE = 7,
+  TTE_ERROR_NOT_A_NUMBER = 8,
+  TTE_ERROR_NOT_FINITE = 9,
+  TTE_ERROR_KERNEL = 10,
+  TTE_ERROR_BUFFER_TOO_SMALL = 11,
+  TTE_ERROR_STATE_CORRUPT = 12,
+  TTE_ERROR_STATE_VERSION = 13,
+  TTE_ERROR_STATE_OF_OTHER_MODEL = 14,
+} tte_status;
+
+// One line of English, never NULL.
+const char *tte_status_string(tte_status status);
+
+// A network bound to its memory. Private: use the functions of NAME.h.
+typedef struct tte_network {
+  const struct tte_program *program; // NULL until initialized
+  const struct tte_library *library;
+  uint8_t *arena;
+  uint8_t *state;
+  const float *scores; // of the last call, NULL where it failed
+} tte_network;
+
+// A saved state is this header and then the bytes of the state, little-endian.
+// `checksum` is the CRC-32 (IEEE 802.3) of everything else.
+typedef struct tte_state_header {
+  uint32_t magic;
+  uint32_t version;
+  uint64_t model_hash;
+  uint32_t state_bytes;
+  uint32_t checksum;
+} tte_state_header;
+
+#define TTE_STATE_HEADER_BYTES 24u
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif // TTE_RUNTIME_H
