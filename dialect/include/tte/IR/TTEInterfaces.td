@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef TTE_INTERFACES_TD
+#define TTE_INTERFACES_TD
+
+include "mlir/IR/OpBase.td"
+
+def TTE_GradientOpInterface : OpInterface<"GradientOpInterface"> {
+  let cppNamespace = "::tte";
+  let description = [{
+    Ops that build their own vector-Jacobian product. Gradients are f32 and are
+    of the real-valued loss with respect to the real value of the operand.
+  }];
+  let methods = [
+    InterfaceMethod<[{
+      Builds one pure op (or a chain of them) per operand in `operands`, each
+      the gradient of that operand given `outGrad`, the gradient of the op's
+      single result. Returns them in the order of `operands`.
+    }],
+    "::llvm::SmallVector<::mlir::Value>", "buildGradients",
+    (ins "::mlir::OpBuilder &":$builder, "::mlir::Value":$outGrad,
+         "::llvm::ArrayRef<::mlir::OpOperand *>":$operands)>
+  ];
+}
+
+def TTE_LossOpInterface : OpInterface<"LossOpInterface"> {
+  let cppNamespace = "::tte";
+  let description = "Ops that reduce a prediction to a scalar loss.";
+  let methods = [
+    InterfaceMethod<"The operand that the network predicts.",
+                    "::mlir::Value", "getPrediction">,
+    InterfaceMethod<"Builds the gradient of the loss with respect to the prediction.",
+                    "::mlir::Value", "buildPredictionGradient",
+                    (ins "::mlir::OpBuilder &":$builder)>
+  ];
+}
+
+def TTE_MacOpInterface : OpInterface<"MacOpInterface"> {
+  let cppNamespace = "::tte";
+  let description = [{
+    Ops made of multiply-accumulates. The count is the one of the PyTorch
+    shapes: products with padding are counted as if the input were there.
+  }];
+  let methods = [
+    InterfaceMethod<"Multiply-accumulates of one execution.", "int64_t", "getMacs">
+  ];
+}
+
+def TTE_StateUpdateOpInterface : OpInterface<"StateUpdateOpInterface"> {
+  let cppNamespace = "::tte";
+  let description = [{
+    Ops whose result is the new value of a state operand and takes its place in
+    memory. Every reader of the old value runs before them.
+  }];
+  let methods = [
+    InterfaceMethod<"The operand that holds the old value.",
+                    "::mlir::OpOperand &", "getStateOperand">
+  ];
+}
+
+#endif // TTE_INTERFACES_TD

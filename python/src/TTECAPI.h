@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef TTE_PYTHON_TTECAPI_H
+#define TTE_PYTHON_TTECAPI_H
+
+#include "mlir-c/IR.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+MLIR_DECLARE_CAPI_DIALECT_REGISTRATION(TTE, tte);
+MLIR_CAPI_EXPORTED void mlirTTERegisterPasses(void);
+
+/// Multiply-accumulates of an op with MacOpInterface, else 0.
+MLIR_CAPI_EXPORTED int64_t mlirTTEGetMacs(MlirOperation op);
+
+MLIR_CAPI_EXPORTED MlirAttribute mlirTTERangeAttrGet(MlirContext context, double min, double max);
+MLIR_CAPI_EXPORTED bool mlirTTEAttrIsInterval(MlirAttribute attribute);
+MLIR_CAPI_EXPORTED double mlirTTEIntervalGetMin(MlirAttribute attribute);
+MLIR_CAPI_EXPORTED double mlirTTEIntervalGetMax(MlirAttribute attribute);
+MLIR_CAPI_EXPORTED MlirAttribute mlirTTEClampAttrGet(MlirContext context, double min, double max);
+MLIR_CAPI_EXPORTED MlirAttribute mlirTTEUpdateAttrGet(MlirContext context, int64_t offset,
+                                                      int64_t size);
+MLIR_CAPI_EXPORTED bool mlirTTEAttrIsUpdate(MlirAttribute attribute);
+MLIR_CAPI_EXPORTED int64_t mlirTTEUpdateGetOffset(MlirAttribute attribute);
+MLIR_CAPI_EXPORTED int64_t mlirTTEUpdateGetSize(MlirAttribute attribute);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif // TTE_PYTHON_TTECAPI_H

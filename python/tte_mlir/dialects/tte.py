@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The `tte` dialect: op classes and builders. Importing it registers the dialect and the
+passes with every later `mlir.ir.Context`."""
+
+import mlir.ir  # noqa: F401  (loads libMLIRPythonCAPI.so, which the extension links)
+from mlir._mlir_libs import _mlir, get_dialect_registry
+
+from .._libs import _tte
+from .._libs._tte import (  # noqa: F401
+    clamp_attr,
+    interval,
+    macs,
+    range_attr,
+    update_attr,
+    update_range,
+)
+from ._tte_ops_gen import *  # noqa: F403
+
+_mlir.globals.append_dialect_search_prefix("tte_mlir.dialects")
+_tte.register_dialects(get_dialect_registry())
