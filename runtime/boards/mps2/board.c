@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The board under an emulator: `firmware REQUESTS REPLIES` as command line
+// names the two host files (or pipes) that are the streams.
+
+#include "board.h"
+
+#include "semihosting.h"
+#include "startup.h"
+
+static int requests, replies; // file handles; 0 before they are opened
+
+// Cuts the next word off `rest`.
+static char *next_word(char **rest) {
+  char *word = *rest;
+  while (**rest && **rest != ' ')
+    ++*rest;
+  if (**rest)
+    *(*rest)++ = '\0';
+  return word;
+}
+
+static int open_stream(const char *path, semihosting_mode mode) {
+  int file = semihosting_open(path, mode);
+  if (file < 0)
+    board_fail("cannot open a stream of the command line");
+  return file;
+}
+
+static void open_streams(void) {
+  char line[256];
+  if (!semihosting_command_line(line, sizeof(line)))
+    board_fail("no command line");
+  char *rest = line;
+  next_word(&rest); // the program
+  requests = open_stream(next_word(&rest), SEMIHOSTING_READ);
+  replies = open_stream(next_word(&rest), SEMIHOSTING_WRITE);
+}
+
+int board_read(void *data, size_t size) {
+  uint8_t *bytes = data;
+  if (!requests)
+    open_streams();
+  while (size) {
+    size_t missing = semihosting_read(requests, bytes, size);
+    if (missing >= size)
+      return 0;
+    bytes += size - missing;
+    size = missing;
+  }
+  return 1;
+}
+
+void board_write(const void *data, size_t size) {
+  const uint8_t *bytes = data;
+  while (size) {
+    size_t missing = semihosting_write(replies, bytes, size);
+    if (missing >= size)
+      board_fail("the host takes no more replies");
+    bytes += size - missing;
+    size = missing;
+  }
+}
+
+// With one instruction every 64 ns and a clock of 25 MHz, 8 ticks are 5
+// instructions.
+uint64_t board_instructions(void) { return systick_ticks() * 5 / 8; }
+
+uint32_t board_stack_used(void) { return stack_used(); }
+
+_Noreturn void board_fail(const char *message) {
+  semihosting_print(message);
+  semihosting_print("\n");
+  semihosting_exit(1);
+}
