@@ -8,10 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from elftools.common.exceptions import ELFError
-from elftools.elf.elffile import ELFFile
-
-from tte_mlir.backend import toolchain
+from tte_mlir.backend import objects, toolchain
 from tte_mlir.backend.targets import Target
 from tte_mlir.errors import TTEError
 
@@ -39,7 +36,7 @@ def compile_kernels(mlir: str, target: Target) -> KernelObject:
     if path.exists():
         try:
             return KernelObject(path, _query_symbol(path))
-        except (ELFError, TTEError):
+        except TTEError:
             path.unlink()  # damaged: compile again
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,15 +55,6 @@ def cache_directory() -> Path:
         return Path(explicit)
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "tte-mlir"
-
-
-def undefined_symbols(path: Path) -> set[str]:
-    """What an object file wants from elsewhere."""
-    return {
-        symbol.name
-        for symbol in _symbols(path)
-        if symbol.name and symbol["st_shndx"] == "SHN_UNDEF"
-    }
 
 
 def _flags(target: Target) -> list[str]:
@@ -118,23 +106,13 @@ def _drop_unreachable(compiled: Path, cleaned: Path, target: Target) -> None:
     toolchain.run(
         linker, "-r", "--gc-sections", f"--undefined={query}", str(compiled), "-o", str(cleaned)
     )
-    unused = [f"--strip-unneeded-symbol={name}" for name in sorted(undefined_symbols(cleaned))]
+    unused = [f"--strip-unneeded-symbol={name}" for name in sorted(objects.undefined(cleaned))]
     keep = f"--keep-global-symbol={query}"
     toolchain.run(objcopy, "--strip-debug", keep, *unused, str(cleaned))
 
 
 def _query_symbol(path: Path) -> str:
-    names = [
-        symbol.name
-        for symbol in _symbols(path)
-        if symbol["st_info"]["bind"] == "STB_GLOBAL" and symbol["st_shndx"] != "SHN_UNDEF"
-    ]
+    names = sorted(objects.defined(path))
     if len(names) != 1 or not names[0].endswith("_library_query"):
         raise TTEError(f"{path}: expected one executable library, found {names}")
     return names[0]
-
-
-def _symbols(path: Path) -> list:
-    with path.open("rb") as file:
-        table = ELFFile(file).get_section_by_name(".symtab")
-        return list(table.iter_symbols()) if table else []

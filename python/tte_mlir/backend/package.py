@@ -15,7 +15,7 @@ from pathlib import Path
 
 import jinja2
 
-from tte_mlir.backend import resources, toolchain
+from tte_mlir.backend import objects, resources, toolchain
 from tte_mlir.backend.targets import Target
 from tte_mlir.errors import TTEError
 
@@ -42,6 +42,7 @@ class Binding:
     offset: int
 
     def encode(self) -> int:
+        """The word of the call table."""
         return self.space << 30 | self.offset
 
 
@@ -87,6 +88,7 @@ class Input:
 
     @property
     def size(self) -> int:
+        """Elements."""
         return math.prod(self.shape)
 
 
@@ -118,6 +120,7 @@ class Program:
 
     @property
     def functions(self) -> dict[str, Function]:
+        """The functions that there are, by their names in C."""
         named = {"infer": self.infer, "train_step": self.train_step}
         return {name: function for name, function in named.items() if function}
 
@@ -157,6 +160,7 @@ class Program:
                         )
 
     def interface(self) -> "Interface":
+        """What callers must know."""
         return Interface(
             name=self.name,
             input_shape=self.input.shape,
@@ -188,17 +192,21 @@ class Interface:
 
     @property
     def input_size(self) -> int:
+        """Elements of the input."""
         return math.prod(self.input_shape)
 
     @property
     def saved_state_bytes(self) -> int:
+        """Bytes of a saved state with its header."""
         return STATE_HEADER_BYTES + self.state_bytes
 
     def write(self, path: Path) -> None:
+        """Writes JSON."""
         path.write_text(json.dumps(asdict(self), indent=2) + "\n")
 
     @staticmethod
     def read(path: Path) -> "Interface":
+        """Reads what write wrote."""
         try:
             fields = json.loads(path.read_text())
             return Interface(**{**fields, "input_shape": tuple(fields["input_shape"])})
@@ -225,6 +233,7 @@ class FlashBuilder:
         return Binding(Space.FLASH, self._offsets[key])
 
     def finish(self) -> bytes:
+        """The bytes of the flash space."""
         return bytes(self._data) or b"\0"  # C has no empty arrays
 
 
@@ -316,30 +325,38 @@ def _version() -> str:
 
 
 def compile_library(program: Program, kernels: Path, target: Target, directory: Path) -> list[Path]:
-    """Compiles NAME.c and the runtime to objects beside a copy of the kernels' object."""
+    """Compiles NAME.c and the runtime to objects beside a copy of the kernels' object.
+
+    Refuses objects that want more from elsewhere than the target permits.
+    """
     write_sources(program, directory)
     runtime = resources.path("runtime")
     compiler = toolchain.find(target.tool("gcc"))
-    objects = [directory / f"{program.name}_kernels.o"]
-    if not objects[0].exists() or not objects[0].samefile(kernels):
-        shutil.copy(kernels, objects[0])
+    compiled = [directory / f"{program.name}_kernels.o"]
+    shutil.copy(kernels, compiled[0])
     for source in (directory / f"{program.name}.c", *(runtime / s for s in RUNTIME_SOURCES)):
-        objects.append(directory / f"{source.stem}.o")
+        compiled.append(directory / f"{source.stem}.o")
         include = (f"-I{directory}", f"-I{runtime}")
         toolchain.run(
-            compiler, *target.c_flags, *include, "-c", str(source), "-o", str(objects[-1])
+            compiler, *target.c_flags, *include, "-c", str(source), "-o", str(compiled[-1])
         )
-    return objects
+    wanted = set().union(*map(objects.undefined, compiled))
+    given = set().union(*map(objects.defined, compiled)) | target.helpers
+    if missing := sorted(wanted - given):
+        raise TTEError(
+            f"{program.name} calls {', '.join(missing)}, which target {target.name} does not permit"
+        )
+    return compiled
 
 
 def build_archive(program: Program, kernels: Path, target: Target, directory: Path) -> Path:
     """Builds libNAME.a for `target` in `directory`, with NAME.h and tte_runtime.h beside it."""
     build = directory / f"{program.name}-{target.name}"
-    objects = compile_library(program, kernels, target, build)
+    compiled = compile_library(program, kernels, target, build)
     for header in build.glob("*.h"):
         shutil.copy(header, directory)
     archive = directory / f"lib{program.name}.a"
     archive.unlink(missing_ok=True)
-    toolchain.run(toolchain.find(target.tool("ar")), "rcsD", str(archive), *map(str, objects))
+    toolchain.run(toolchain.find(target.tool("ar")), "rcsD", str(archive), *map(str, compiled))
     program.interface().write(directory / f"{program.name}.json")
     return archive

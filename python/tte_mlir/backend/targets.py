@@ -36,10 +36,12 @@ class Target:
     iree_flags: tuple[str, ...]
     tool_prefix: str
     c_flags: tuple[str, ...]
+    link_flags: tuple[str, ...]
     helpers: frozenset[str]
     board: Board | None = None
 
     def tool(self, name: str) -> str:
+        """The name of a GNU tool for this target."""
         return self.tool_prefix + name
 
 
@@ -93,6 +95,7 @@ _TARGETS = {
                 "-Os",
                 *_C_FLAGS,
             ),
+            link_flags=("-nostartfiles", "--specs=nano.specs"),
             helpers=_LIBC | _AEABI,
             board=_MPS2_AN500,
         ),
@@ -106,17 +109,20 @@ _TARGETS = {
             iree_flags=(),
             tool_prefix="",
             c_flags=("-march=x86-64-v3", "-O2", "-fPIC", *_C_FLAGS),
-            helpers=_LIBC,
+            link_flags=("-shared", "-Wl,-Bsymbolic"),
+            helpers=_LIBC | {"_GLOBAL_OFFSET_TABLE_"},
         ),
     )
 }
 
 
 def names() -> list[str]:
+    """All targets, sorted."""
     return sorted(_TARGETS)
 
 
 def get(name: str) -> Target:
+    """The target called `name`."""
     if name not in _TARGETS:
         raise TTEError(f"unknown target '{name}': expected one of {', '.join(names())}")
     return _TARGETS[name]

@@ -43,6 +43,7 @@ def find_iree_compile() -> Path:
 
 
 def iree_version() -> str:
+    """The version of the installed IREE compiler."""
     try:
         return metadata.version("iree-base-compiler")
     except metadata.PackageNotFoundError:

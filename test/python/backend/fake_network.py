@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-
 from tte_mlir.backend.package import (
     Binding,
     Call,

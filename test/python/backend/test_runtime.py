@@ -5,7 +5,6 @@ import subprocess
 from pathlib import Path
 
 import fake_network
-
 from tte_mlir.backend import package, resources
 
 

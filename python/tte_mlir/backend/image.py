@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Firmware images: linking them, and measuring what lies in which memory."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from elftools.elf.constants import SH_FLAGS
+from elftools.elf.elffile import ELFFile
+
+from tte_mlir.backend import objects, resources, stack, toolchain
+from tte_mlir.backend.package import Interface
+from tte_mlir.backend.targets import Board, Target
+from tte_mlir.errors import TTEError
+
+
+@dataclass(frozen=True)
+class Sram:
+    """Bytes of RAM by part. `stack` is what the linker script reserves."""
+
+    arena: int
+    state: int
+    runtime: int
+    stack: int
+
+    @property
+    def total(self) -> int:
+        """Bytes of SRAM that the image needs."""
+        return self.arena + self.state + self.runtime + self.stack
+
+
+@dataclass(frozen=True)
+class Flash:
+    """Bytes of flash by part. `tables` are the call table and the kernels' directory."""
+
+    code: int
+    weights: int
+    initial_state: int
+    tables: int
+
+    @property
+    def total(self) -> int:
+        """Bytes of flash that the image needs."""
+        return self.code + self.weights + self.initial_state + self.tables
+
+
+@dataclass(frozen=True)
+class Image:
+    """A linked firmware image and its sizes."""
+
+    path: Path
+    sram: Sram
+    flash: Flash
+    stack_bound: stack.StackBound
+
+
+def link_firmware(
+    archive: Path,
+    interface: Interface,
+    target: Target,
+    output: Path,
+    sram_bytes: int | None = None,
+) -> Image:
+    """Links the example firmware with libNAME.a, whose headers lie beside it.
+
+    The stack is as large as its static bound. Raises TTEError where everything together
+    needs more than `sram_bytes` (default: the board's usual region).
+    """
+    board = _board(target)
+    sources = [resources.path("examples/firmware/main.c")]
+    defines = [f"NETWORK={interface.name}", f'NETWORK_HEADER="{interface.name}.h"']
+    link(sources, [archive], target, output, board.sram_bytes, 4096, defines)
+    bound = stack.bound(output, target)
+    reserved = bound.total + -bound.total % 8
+    budget = board.default_sram_bytes if sram_bytes is None else sram_bytes
+    try:
+        link(sources, [archive], target, output, budget, reserved, defines)
+    except TTEError:
+        needed = _sram(output)
+        total = needed.total - needed.stack + reserved
+        if total <= budget:
+            raise
+        raise TTEError(
+            f"{interface.name} needs {total} bytes of SRAM (arena {needed.arena}, state "
+            f"{needed.state}, runtime {needed.runtime}, stack {reserved}), "
+            f"{total - budget} more than the budget of {budget}"
+        ) from None
+    return Image(output, _sram(output), _flash(output, interface.name), bound)
+
+
+def link(
+    sources: Sequence[Path],
+    archives: Sequence[Path],
+    target: Target,
+    output: Path,
+    sram_bytes: int,
+    stack_bytes: int,
+    defines: Sequence[str] = (),
+) -> None:
+    """Links C `sources` with libraries, their headers beside them, for the target's board.
+
+    The linker refuses what does not fit in `sram_bytes`; `output` is only written on success.
+    """
+    board = _board(target)
+    directory = resources.path("runtime/boards") / board.directory
+    include = {str(path.parent) for path in archives} | {str(directory.parent)}
+    toolchain.run(
+        toolchain.find(target.tool("gcc")),
+        *target.c_flags,
+        *(f"-I{path}" for path in sorted(include)),
+        *(f"-D{define}" for define in defines),
+        *(str(path) for path in (*sources, *sorted(directory.glob("*.c")), *archives)),
+        *target.link_flags,
+        "-Wl,--gc-sections",
+        "-Wl,--fatal-warnings",
+        f"-Wl,--defsym=SRAM_BYTES={sram_bytes}",
+        f"-Wl,--defsym=STACK_BYTES={stack_bytes}",
+        f"-T{directory / board.linker_script}",
+        "-o",
+        str(output),
+    )
+
+
+def _board(target: Target) -> Board:
+    if target.board is None:
+        raise TTEError(f"target {target.name} has no board to link firmware for")
+    return target.board
+
+
+def _sections(path: Path) -> dict[str, tuple[int, bool]]:
+    """Size and whether it is loaded from flash, of each section in memory."""
+    with path.open("rb") as file:
+        return {
+            section.name: (section["sh_size"], section["sh_type"] != "SHT_NOBITS")
+            for section in ELFFile(file).iter_sections()
+            if section["sh_flags"] & SH_FLAGS.SHF_ALLOC
+        }
+
+
+def _sram(path: Path) -> Sram:
+    data = objects.data_sizes(path)
+    sections = {section: size for section, (size, _) in _sections(path).items()}
+    named = data["arena"] + data["state"]
+    runtime = sections.get(".data", 0) + sections.get(".bss", 0) - named
+    return Sram(data["arena"], data["state"], runtime, sections[".stack"])
+
+
+def _flash(path: Path, name: str) -> Flash:
+    data = objects.data_sizes(path)
+    total = sum(size for size, loaded in _sections(path).values() if loaded)
+    weights, initial_state = data[f"{name}_constants"], data[f"{name}_initial_state"]
+    pattern = re.compile(
+        rf"{name}_(bindings|push_constants|program|\w+_calls)|\w+_library_query_v0\w*"
+    )
+    tables = sum(size for symbol, size in data.items() if pattern.fullmatch(symbol))
+    return Flash(total - weights - initial_state - tables, weights, initial_state, tables)

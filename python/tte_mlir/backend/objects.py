@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Symbols of ELF files."""
+
+from pathlib import Path
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import Symbol
+
+from tte_mlir.errors import TTEError
+
+
+def symbols(path: Path) -> list[Symbol]:
+    """All symbols of the file, local ones too."""
+    try:
+        with path.open("rb") as file:
+            table = ELFFile(file).get_section_by_name(".symtab")
+            return list(table.iter_symbols()) if table else []
+    except (OSError, ELFError) as error:
+        raise TTEError(f"{path}: not an object file: {error}") from None
+
+
+def defined(path: Path) -> set[str]:
+    """Global symbols that the file gives to others."""
+    return {
+        symbol.name
+        for symbol in symbols(path)
+        if symbol["st_info"]["bind"] != "STB_LOCAL" and symbol["st_shndx"] != "SHN_UNDEF"
+    }
+
+
+def undefined(path: Path) -> set[str]:
+    """Symbols that the file wants from others."""
+    return {
+        symbol.name for symbol in symbols(path) if symbol.name and symbol["st_shndx"] == "SHN_UNDEF"
+    }
+
+
+def data_sizes(path: Path) -> dict[str, int]:
+    """Bytes of each datum."""
+    return {
+        symbol.name: symbol["st_size"]
+        for symbol in symbols(path)
+        if symbol["st_info"]["type"] == "STT_OBJECT"
+    }

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""A static bound on the stack of a linked image.
+
+Frames are read off the disassembly, so that C, kernels and the C library count alike. The
+bound of a function adds up everything it takes from the stack pointer anywhere, and the
+deepest of what it calls. A call through a pointer may reach every function that nothing
+calls by name.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from elftools.elf.elffile import ELFFile
+
+from tte_mlir.backend import toolchain
+from tte_mlir.backend.targets import Target
+from tte_mlir.errors import TTEError
+
+
+@dataclass
+class _Function:
+    frame: int = 0
+    callees: set[str] = field(default_factory=set)
+    calls_pointers: bool = False
+    dynamic: str = ""  # the instruction that takes an unknown amount
+
+
+@dataclass(frozen=True)
+class StackBound:
+    """Bytes; `path` is the deepest chain of calls with the frame of each function."""
+
+    total: int
+    interrupts: int
+    path: tuple[tuple[str, int], ...]
+
+
+def bound(image: Path, target: Target) -> StackBound:
+    """The bound of everything from reset on, and one interrupt on top of it."""
+    if target.board is None:
+        raise TTEError(f"target {target.name} has no board: its stack is not bounded")
+    objdump = toolchain.find(target.tool("objdump"))
+    functions = _disassemble(toolchain.run(objdump, "-d", "--no-show-raw-insn", str(image)))
+    root, handlers = _entry_points(image)
+    graph = _Graph(functions, roots=handlers | {root})
+    depth, path = graph.deepest(root)
+    handler = max((graph.deepest(name)[0] for name in handlers - {root}), default=0)
+    interrupts = target.board.exception_frame_bytes + handler
+    frames = tuple((name, functions[name].frame) for name in path)
+    return StackBound(depth + interrupts, interrupts, frames)
+
+
+def frames(image: Path, target: Target) -> dict[str, int]:
+    """Bytes of stack that each function of an image takes by itself."""
+    objdump = toolchain.find(target.tool("objdump"))
+    functions = _disassemble(toolchain.run(objdump, "-d", "--no-show-raw-insn", str(image)))
+    return {name: function.frame for name, function in functions.items()}
+
+
+class _Graph:
+    def __init__(self, functions: dict[str, _Function], roots: set[str]) -> None:
+        self._functions = functions
+        called = set().union(*(function.callees for function in functions.values()))
+        self._pointed = set(functions) - called - roots
+        self._known: dict[str, tuple[int, tuple[str, ...]]] = {}
+
+    def deepest(self, name: str, callers: tuple[str, ...] = ()) -> tuple[int, tuple[str, ...]]:
+        if name in callers:
+            raise TTEError(f"stack has no bound: {' calls '.join((*callers, name))}")
+        if name not in self._known:
+            function = self._functions[name]
+            if function.dynamic:
+                raise TTEError(f"stack has no bound: {name} has '{function.dynamic}'")
+            callees = function.callees | (self._pointed if function.calls_pointers else set())
+            below = [self.deepest(callee, (*callers, name)) for callee in sorted(callees)]
+            depth, path = max(below, default=(0, ()), key=lambda pair: pair[0])
+            self._known[name] = (function.frame + depth, (name, *path))
+        return self._known[name]
+
+
+def _entry_points(image: Path) -> tuple[str, set[str]]:
+    """The function at reset and those of the vector table."""
+    with image.open("rb") as file:
+        elf = ELFFile(file)
+        names = {
+            symbol["st_value"] & ~1: symbol.name
+            for symbol in elf.get_section_by_name(".symtab").iter_symbols()
+            if symbol["st_info"]["type"] == "STT_FUNC"
+        }
+        table = elf.get_section_by_name(".vectors").data()
+        words = (int.from_bytes(table[i : i + 4], "little") for i in range(4, len(table), 4))
+        return names[elf.header["e_entry"] & ~1], {names[word & ~1] for word in words if word}
+
+
+_LABEL = re.compile(r"^[0-9a-f]+ <(.+)>:$")
+_INSTRUCTION = re.compile(r"^\s*[0-9a-f]+:\s+(\S+)\s*([^;@]*)")
+_TARGET = re.compile(r"<([^>+]+)(\+0x[0-9a-f]+)?>")
+
+
+def _disassemble(listing: str) -> dict[str, _Function]:
+    functions: dict[str, _Function] = {}
+    name, reader = "", None
+    for line in listing.splitlines():
+        if label := _LABEL.match(line):
+            name = label[1]
+            functions[name] = _Function()
+            reader = _ArmReader(name, functions[name])
+        elif reader and (instruction := _INSTRUCTION.match(line)):
+            reader.read(instruction[1].split(".")[0], instruction[2].strip(), line)
+    return functions
+
+
+class _ArmReader:
+    """Follows the stack pointer through the Thumb code of one function."""
+
+    def __init__(self, name: str, function: _Function) -> None:
+        self._name = name
+        self._function = function
+        self._constants: dict[str, int] = {}
+        self._below_stack: dict[str, int] = {}  # register = sp - at most this
+
+    def read(self, mnemonic: str, operands: str, line: str) -> None:
+        registers = [operand.strip() for operand in operands.split(",")]
+        if mnemonic in ("push", "vpush") or operands.startswith("sp!, {"):
+            if mnemonic.startswith(("push", "vpush", "stmdb", "vstmdb")):
+                self._function.frame += sum(_register_sizes(operands))
+        elif match := re.search(r"\[sp, #-(\d+)\]!", operands):
+            self._function.frame += int(match[1])
+        elif mnemonic in ("sub", "subw") and registers[0] == "sp":
+            self._function.frame += self._amount(registers[-1], line)
+        elif mnemonic in ("sub", "subw") and registers[1:2] == ["sp"]:
+            self._below_stack[registers[0]] = self._amount(registers[2], line)
+        elif mnemonic in ("mov", "add") and registers[1:2] == ["sp"]:
+            self._below_stack[registers[0]] = 0
+        elif mnemonic == "bfc" and registers[0] in self._below_stack:
+            self._below_stack[registers[0]] += 1 << int(registers[2].lstrip("#"))
+        elif mnemonic == "mov" and registers[0] == "sp":
+            self._function.frame += self._below_stack.pop(registers[1], 0)
+        elif mnemonic in ("mov", "movw", "movs") and registers[1].startswith("#"):
+            self._constants[registers[0]] = int(registers[1].lstrip("#"))
+        elif mnemonic == "movt" and registers[0] in self._constants:
+            self._constants[registers[0]] |= int(registers[1].lstrip("#")) << 16
+        elif mnemonic.startswith(("b", "cb")):
+            self._branch(mnemonic, operands)
+
+    def _amount(self, operand: str, line: str) -> int:
+        if operand.startswith("#"):
+            return int(operand.lstrip("#"))
+        if operand not in self._constants:
+            self._function.dynamic = " ".join(line.split()[1:])
+        return self._constants.get(operand, 0)
+
+    def _branch(self, mnemonic: str, operands: str) -> None:
+        if target := _TARGET.search(operands):
+            if target[1] != self._name or (mnemonic == "bl" and not target[2]):
+                self._function.callees.add(target[1])
+        elif mnemonic in ("blx", "bx") and operands != "lr":
+            self._function.calls_pointers = True
+
+
+def _register_sizes(operands: str) -> Iterator[int]:
+    """Bytes of each register in a list such as ``{r4, r5-r7, lr}`` or ``{d8-d15}``."""
+    for item in operands[operands.index("{") + 1 : operands.index("}")].split(","):
+        first, _, last = item.strip().partition("-")
+        size = 8 if first.startswith("d") else 4
+        count = int(last[1:]) - int(first[1:]) + 1 if last else 1
+        yield size * count
