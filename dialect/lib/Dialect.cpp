@@ -58,8 +58,8 @@ LogicalResult TTEDialect::verifyOperationAttribute(Operation *op, NamedAttribute
   return success();
 }
 
-static LogicalResult verifyInterval(function_ref<InFlightDiagnostic()> emitError, const APFloat &min,
-                                    const APFloat &max) {
+static LogicalResult verifyInterval(function_ref<InFlightDiagnostic()> emitError,
+                                    const APFloat &min, const APFloat &max) {
   if (!(min <= max))
     return emitError() << "minimum " << min.convertToDouble() << " is above maximum "
                        << max.convertToDouble();
@@ -116,8 +116,7 @@ static ParseResult parseBound(AsmParser &parser, double &value) {
   return success();
 }
 
-template <typename AttrT>
-static Attribute parseInterval(AsmParser &parser) {
+template <typename AttrT> static Attribute parseInterval(AsmParser &parser) {
   double min, max;
   SMLoc location = parser.getCurrentLocation();
   if (parser.parseLess() || parseBound(parser, min) || parser.parseComma() ||
@@ -127,8 +126,7 @@ static Attribute parseInterval(AsmParser &parser) {
                            APFloat(min), APFloat(max));
 }
 
-template <typename AttrT>
-static void printInterval(AsmPrinter &printer, AttrT attribute) {
+template <typename AttrT> static void printInterval(AsmPrinter &printer, AttrT attribute) {
   printer << "<";
   printBound(printer, attribute.getMin());
   printer << ", ";

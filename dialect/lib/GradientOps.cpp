@@ -27,12 +27,13 @@ LogicalResult Conv2DInputGradOp::verify() {
   int64_t groups = getGroups();
   if (groups < 1 || result.getDimSize(3) % groups ||
       (*weight)[2] != result.getDimSize(3) / groups || (*weight)[3] != gradient.getDimSize(3))
-    return emitOpError() << "weight must have " << result.getDimSize(3) / std::max<int64_t>(groups, 1)
-                         << " input and " << gradient.getDimSize(3)
-                         << " output channels, found " << (*weight)[2] << " and " << (*weight)[3];
-  return verifySpatialShape(*this, result, gradient,
-                            {{(*weight)[0], (*weight)[1]}, getStrides(), getPadding(),
-                             getDilations()});
+    return emitOpError() << "weight must have "
+                         << result.getDimSize(3) / std::max<int64_t>(groups, 1) << " input and "
+                         << gradient.getDimSize(3) << " output channels, found " << (*weight)[2]
+                         << " and " << (*weight)[3];
+  return verifySpatialShape(
+      *this, result, gradient,
+      {{(*weight)[0], (*weight)[1]}, getStrides(), getPadding(), getDilations()});
 }
 
 int64_t Conv2DInputGradOp::getMacs() {
@@ -71,9 +72,9 @@ LogicalResult Conv2DWeightGradOp::verify() {
   expected[5 - axis] = isDepthwise() ? 1 : channels;
   if (failed(verifyShape(*this, "result", result, expected)))
     return failure();
-  return verifySpatialShape(*this, input, gradient,
-                            {{result.getDimSize(0), result.getDimSize(1)}, getStrides(),
-                             getPadding(), getDilations()});
+  return verifySpatialShape(
+      *this, input, gradient,
+      {{result.getDimSize(0), result.getDimSize(1)}, getStrides(), getPadding(), getDilations()});
 }
 
 int64_t Conv2DWeightGradOp::getMacs() {
@@ -109,8 +110,7 @@ LogicalResult DenseWeightGradOp::verify() {
       failed(verifyRank(*this, "result", result, 2)) ||
       failed(verifyShape(*this, "gradient", gradient,
                          {input.getDimSize(0), gradient.getDimSize(1)})) ||
-      failed(verifyShape(*this, "result", result,
-                         {result.getDimSize(0), gradient.getDimSize(1)})))
+      failed(verifyShape(*this, "result", result, {result.getDimSize(0), gradient.getDimSize(1)})))
     return failure();
   int64_t offset = getOffset(), size = result.getDimSize(0);
   if (offset < 0 || offset + size > input.getDimSize(1))

@@ -51,13 +51,13 @@ SmallVector<Value> Conv2DOp::buildGradients(OpBuilder &builder, Value outGrad,
   return forEachOperand(operands, [&](OpOperand &operand) -> Value {
     RankedTensorType type = floatTypeOf(operand.get());
     if (operand.getOperandNumber() == 0)
-      return Conv2DInputGradOp::create(builder, getLoc(), type, masked, getWeights(),
-                                       getStrides(), getPadding(), getDilations(), getGroups());
+      return Conv2DInputGradOp::create(builder, getLoc(), type, masked, getWeights(), getStrides(),
+                                       getPadding(), getDilations(), getGroups());
     if (getBias() && operand.get() == getBias() &&
         operand.getOperandNumber() == getNumOperands() - 1)
       return BiasGradOp::create(builder, getLoc(), type, masked);
-    int64_t offset = offsetOfPart(getWeights(), operand.getOperandNumber() - firstWeight,
-                                  isDepthwise() ? 3 : 2);
+    int64_t offset =
+        offsetOfPart(getWeights(), operand.getOperandNumber() - firstWeight, isDepthwise() ? 3 : 2);
     return Conv2DWeightGradOp::create(builder, getLoc(), type, getInput(), masked, getStrides(),
                                       getPadding(), getDilations(), getGroups(), offset);
   });

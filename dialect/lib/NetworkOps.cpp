@@ -64,8 +64,7 @@ LogicalResult DenseOp::verify() {
     return emitOpError() << "weight must have shape (" << input.getDimSize(1) << ", "
                          << result.getDimSize(1) << ") over all parts, found first part "
                          << getWeights().front().getType();
-  if (getBias() &&
-      failed(verifyShape(*this, "bias", typeOf(getBias()), {result.getDimSize(1)})))
+  if (getBias() && failed(verifyShape(*this, "bias", typeOf(getBias()), {result.getDimSize(1)})))
     return failure();
   if (failed(verifyShape(*this, "result", result, {input.getDimSize(0), result.getDimSize(1)})))
     return failure();
@@ -90,8 +89,8 @@ LogicalResult AddOp::verify() {
     return emitOpError() << "operands and result must all be f32 or all quantized, found " << lhs
                          << ", " << rhs << " and " << result;
   for (RankedTensorType type : {lhs, rhs, result})
-    if (quantized && (getQuantizedAxis(type) >= 0 ||
-                      getStorageTensor(type).getElementTypeBitWidth() != 8))
+    if (quantized &&
+        (getQuantizedAxis(type) >= 0 || getStorageTensor(type).getElementTypeBitWidth() != 8))
       return emitOpError() << "quantized operands must be i8 with one scale a tensor, found "
                            << type;
   return success();
@@ -212,8 +211,8 @@ LogicalResult SliceGradOp::verify() {
   for (int64_t d = 0; d < rank; ++d)
     if (getOffsets()[d] < 0 || getOffsets()[d] + gradient.getDimSize(d) > result.getDimSize(d))
       return emitOpError() << "box [" << getOffsets()[d] << ", "
-                           << getOffsets()[d] + gradient.getDimSize(d) << ") leaves dimension "
-                           << d << " of size " << result.getDimSize(d);
+                           << getOffsets()[d] + gradient.getDimSize(d) << ") leaves dimension " << d
+                           << " of size " << result.getDimSize(d);
   return success();
 }
 
@@ -231,9 +230,9 @@ LogicalResult PermuteOp::verify() {
   for (auto [d, from] : llvm::enumerate(permutation)) {
     shape.push_back(input.getDimSize(from));
     if (from == axis)
-      expected = withScales(
-          cast<quant::QuantizedType>(expected), d,
-          cast<quant::UniformQuantizedPerAxisType>(input.getElementType()).getScales());
+      expected =
+          withScales(cast<quant::QuantizedType>(expected), d,
+                     cast<quant::UniformQuantizedPerAxisType>(input.getElementType()).getScales());
   }
   if (failed(verifyShape(*this, "result", result, shape)))
     return failure();
@@ -256,8 +255,7 @@ OpFoldResult PermuteOp::fold(FoldAdaptor) {
 static LogicalResult verifyGrid(Operation *op, RankedTensorType quantized, RankedTensorType real) {
   if (getQuantizedAxis(quantized) >= 0)
     return op->emitOpError() << "needs one scale a tensor, found " << quantized;
-  return verifyShape(op, "result", typeOf(op->getResult(0)),
-                     typeOf(op->getOperand(0)).getShape());
+  return verifyShape(op, "result", typeOf(op->getResult(0)), typeOf(op->getOperand(0)).getShape());
 }
 
 LogicalResult QuantizeOp::verify() {

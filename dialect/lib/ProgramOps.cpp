@@ -13,11 +13,10 @@ using namespace tte;
 
 void DispatchOp::print(OpAsmPrinter &printer) {
   printer << ' ' << stringifyStrategy(getStrategy()) << ' ' << stringifyPhase(getPhase()) << " (";
-  llvm::interleaveComma(llvm::zip(getBody().getArguments(), getInputs()), printer,
-                        [&](auto pair) {
-                          auto [argument, input] = pair;
-                          printer << argument << " = " << input << " : " << input.getType();
-                        });
+  llvm::interleaveComma(llvm::zip(getBody().getArguments(), getInputs()), printer, [&](auto pair) {
+    auto [argument, input] = pair;
+    printer << argument << " = " << input << " : " << input.getType();
+  });
   printer << ')';
   printer.printArrowTypeList(getResultTypes());
   if (llvm::any_of(getTied(), [](int64_t operand) { return operand >= 0; })) {
@@ -56,8 +55,7 @@ ParseResult DispatchOp::parse(OpAsmParser &parser, OperationState &state) {
   SmallVector<Type> types;
   auto parseInput = [&]() -> ParseResult {
     if (parser.parseArgument(arguments.emplace_back()) || parser.parseEqual() ||
-        parser.parseOperand(operands.emplace_back()) ||
-        parser.parseColonType(types.emplace_back()))
+        parser.parseOperand(operands.emplace_back()) || parser.parseColonType(types.emplace_back()))
       return failure();
     arguments.back().type = types.back();
     return success();
@@ -70,9 +68,8 @@ ParseResult DispatchOp::parse(OpAsmParser &parser, OperationState &state) {
   SmallVector<int64_t> tied(state.types.size(), -1);
   if (succeeded(parser.parseOptionalKeyword("tied"))) {
     tied.clear();
-    if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&] {
-          return parser.parseInteger(tied.emplace_back());
-        }))
+    if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Square,
+                                       [&] { return parser.parseInteger(tied.emplace_back()); }))
       return failure();
   }
   MLIRContext *context = parser.getContext();
@@ -91,8 +88,8 @@ LogicalResult DispatchOp::verify() {
                          << " results, found " << getTied().size();
   for (auto [index, operand] : llvm::enumerate(getTied())) {
     if (operand < -1 || operand >= int64_t(getNumOperands()))
-      return emitOpError() << "result " << index << " is tied to operand " << operand
-                           << " of " << getNumOperands();
+      return emitOpError() << "result " << index << " is tied to operand " << operand << " of "
+                           << getNumOperands();
     if (operand >= 0 && getOperand(operand).getType() != getResult(index).getType())
       return emitOpError() << "result " << index << " of type " << getResult(index).getType()
                            << " is tied to an operand of type " << getOperand(operand).getType();
@@ -116,7 +113,7 @@ LogicalResult DispatchOp::verifyRegions() {
 LogicalResult SubspanOp::verify() {
   int64_t width = cast<MemRefType>(getType()).getElementTypeBitWidth() / 8;
   if (getOffset() < 0 || getOffset() % width)
-    return emitOpError() << "offset must be a multiple of the element size " << width
-                         << ", found " << getOffset();
+    return emitOpError() << "offset must be a multiple of the element size " << width << ", found "
+                         << getOffset();
   return success();
 }

@@ -42,8 +42,7 @@ LogicalResult SGDOp::verify() {
     return emitOpError() << "origin must have rank " << parameter.getRank() << ", found "
                          << origin->getShape().size();
   for (auto [d, whole] : llvm::enumerate(origin->getShape()))
-    if (origin->getOffsets()[d] < 0 ||
-        origin->getOffsets()[d] + parameter.getDimSize(d) > whole)
+    if (origin->getOffsets()[d] < 0 || origin->getOffsets()[d] + parameter.getDimSize(d) > whole)
       return emitOpError() << "slice [" << origin->getOffsets()[d] << ", "
                            << origin->getOffsets()[d] + parameter.getDimSize(d)
                            << ") leaves dimension " << d << " of size " << whole

@@ -83,9 +83,8 @@ FailureOr<SmallVector<int64_t>> tte::verifyWeightParts(Operation *op, ValueRange
 
 /// The scale of a bias is the one of the input times the one of the weight's channel.
 /// Parts split along the channels follow each other, other parts share them.
-static LogicalResult verifyBiasScales(Operation *op, quant::QuantizedType input,
-                                      ValueRange weights, quant::QuantizedType bias,
-                                      bool partsSplitChannels) {
+static LogicalResult verifyBiasScales(Operation *op, quant::QuantizedType input, ValueRange weights,
+                                      quant::QuantizedType bias, bool partsSplitChannels) {
   int64_t first = 0;
   for (Value part : weights) {
     quant::QuantizedType weight = getQuantizedElement(part.getType());
@@ -103,8 +102,8 @@ static LogicalResult verifyBiasScales(Operation *op, quant::QuantizedType input,
 }
 
 LogicalResult tte::verifyAffineElementTypes(Operation *op, RankedTensorType input,
-                                            ValueRange weights, Value bias,
-                                            RankedTensorType result, bool partsSplitChannels) {
+                                            ValueRange weights, Value bias, RankedTensorType result,
+                                            bool partsSplitChannels) {
   quant::QuantizedType inputElement = getQuantizedElement(input);
   auto mixed = [&](StringRef what, Type type) {
     return op->emitOpError() << what << " of type " << type << " does not go with an input of type "

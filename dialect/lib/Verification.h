@@ -34,14 +34,15 @@ llvm::LogicalResult verifyRank(mlir::Operation *op, llvm::StringRef what,
 
 /// The shape of weight parts concatenated along `axis`; fails if other
 /// dimensions or the quantization differ.
-llvm::FailureOr<llvm::SmallVector<int64_t>>
-verifyWeightParts(mlir::Operation *op, mlir::ValueRange parts, int64_t axis);
+llvm::FailureOr<llvm::SmallVector<int64_t>> verifyWeightParts(mlir::Operation *op,
+                                                              mlir::ValueRange parts, int64_t axis);
 
 /// Checks element types: all f32, or i8 input, i8 weights per output channel,
 /// an i32 bias with the product scales, and an i8 or f32 result.
 llvm::LogicalResult verifyAffineElementTypes(mlir::Operation *op, mlir::RankedTensorType input,
                                              mlir::ValueRange weights, mlir::Value bias,
-                                             mlir::RankedTensorType result, bool partsSplitChannels);
+                                             mlir::RankedTensorType result,
+                                             bool partsSplitChannels);
 
 inline mlir::RankedTensorType typeOf(mlir::Value value) {
   return llvm::cast<mlir::RankedTensorType>(value.getType());
