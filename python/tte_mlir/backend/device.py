@@ -12,18 +12,18 @@ import numpy as np
 from tte_mlir.backend.package import Interface
 from tte_mlir.errors import TTEError
 
-# tte_status of runtime/tte_runtime.h
+# tte_status_string of runtime/tte_runtime.c, by status
 STATUS_TEXTS = (
     "ok",
     "invalid argument",
-    "arena or state is not aligned",
+    "arena or state is not aligned as the network's header asks",
     "network is not initialized",
-    "kernels or tables do not fit the runtime",
+    "kernels or tables do not fit this runtime",
     "network was compiled without training",
     "label out of range",
     "learning rate is negative or not finite",
     "input holds NaN",
-    "loss or gradient is not finite; the state is unchanged",
+    "loss or gradient is not finite",
     "kernel failed",
     "buffer is too small",
     "saved state is corrupt or truncated",
@@ -142,6 +142,7 @@ class Device(abc.ABC):
 
 def quantize(real: np.ndarray, scale: float, zero_point: int) -> np.ndarray:
     """NAME_quantize_input_f32: f32 division, half to even, saturated to int8."""
-    scaled = real.astype(np.float32) / np.float32(scale)
+    with np.errstate(over="ignore"):
+        scaled = real.astype(np.float32) / np.float32(scale)
     low, high = -128 - zero_point, 127 - zero_point
     return (np.rint(np.clip(scaled, low, high)) + zero_point).astype(np.int8)

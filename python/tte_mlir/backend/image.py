@@ -73,17 +73,17 @@ def link_firmware(
     link(sources, [archive], target, output, board.sram_bytes, 4096, defines)
     bound = stack.bound(output, target)
     reserved = bound.total + -bound.total % 8
+    unlimited = _sram(output)
     budget = board.default_sram_bytes if sram_bytes is None else sram_bytes
     try:
         link(sources, [archive], target, output, budget, reserved, defines)
     except TTEError:
-        needed = _sram(output)
-        total = needed.total - needed.stack + reserved
+        total = unlimited.total - unlimited.stack + reserved
         if total <= budget:
             raise
         raise TTEError(
-            f"{interface.name} needs {total} bytes of SRAM (arena {needed.arena}, state "
-            f"{needed.state}, runtime {needed.runtime}, stack {reserved}), "
+            f"{interface.name} needs {total} bytes of SRAM (arena {unlimited.arena}, "
+            f"state {unlimited.state}, runtime {unlimited.runtime}, stack {reserved}), "
             f"{total - budget} more than the budget of {budget}"
         ) from None
     return Image(output, _sram(output), _flash(output, interface.name), bound)

@@ -95,7 +95,7 @@ _TARGETS = {
                 "-Os",
                 *_C_FLAGS,
             ),
-            link_flags=("-nostartfiles", "--specs=nano.specs"),
+            link_flags=("-nostartfiles", "--specs=nano.specs", "-Wl,-z,noexecstack"),
             helpers=_LIBC | _AEABI,
             board=_MPS2_AN500,
         ),

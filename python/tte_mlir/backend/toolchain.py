@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Compilers and emulators: where they are, and which package has them."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -59,8 +60,13 @@ def run(program: Path, *arguments: str) -> str:
     return result.stdout
 
 
+_ERRORS = ("error", "undefined reference", "overflowed", "will not fit")
+
+
 def first_error(text: str) -> str:
-    """The first line of a compiler's output that says what is wrong."""
+    """The first line of a compiler's or linker's output that says what is wrong."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    errors = [line for line in lines if "error" in line.lower() or "undefined" in line]
-    return (errors or lines or ["no output"])[0]
+    said = [line for line in lines if not line.startswith("collect2:")]
+    errors = [line for line in said if any(word in line.lower() for word in _ERRORS)]
+    line = (errors or said or lines or ["no output"])[0]
+    return re.sub(r"^\S*/(?=\S+: )", "", line)  # the name of the file says enough

@@ -29,6 +29,8 @@ static int open_stream(const char *path, semihosting_mode mode) {
 
 static void open_streams(void) {
   char line[256];
+  if (requests)
+    return;
   if (!semihosting_command_line(line, sizeof(line)))
     board_fail("no command line");
   char *rest = line;
@@ -39,8 +41,7 @@ static void open_streams(void) {
 
 int board_read(void *data, size_t size) {
   uint8_t *bytes = data;
-  if (!requests)
-    open_streams();
+  open_streams();
   while (size) {
     size_t missing = semihosting_read(requests, bytes, size);
     if (missing >= size)
@@ -53,6 +54,7 @@ int board_read(void *data, size_t size) {
 
 void board_write(const void *data, size_t size) {
   const uint8_t *bytes = data;
+  open_streams();
   while (size) {
     size_t missing = semihosting_write(replies, bytes, size);
     if (missing >= size)

@@ -2,10 +2,13 @@
 """The network of test/runtime/fake_kernels.c: four int8 features, three classes, squared loss."""
 
 import struct
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+
+from tte_mlir.backend import resources, toolchain
 from tte_mlir.backend.package import (
     Binding,
     Call,
@@ -16,6 +19,7 @@ from tte_mlir.backend.package import (
     Space,
     check_finite,
 )
+from tte_mlir.backend.targets import Target
 
 FEATURES, CLASSES = 4, 3
 TARGET = 1.0
@@ -100,3 +104,13 @@ class Oracle:
         pixels = image.reshape(-1).astype(np.float32)
         self.weights -= (np.float32(learning_rate) * gradient)[:, None] * pixels
         return loss
+
+
+def compile_kernels(target: Target, directory: Path, *flags: str) -> Path:
+    """The object of the C kernels; `flags` can rename its symbols."""
+    output = directory / f"fake-{target.name}.o"
+    source = KERNELS / "fake_kernels.c"
+    include = f"-I{resources.path('runtime')}"
+    command = [toolchain.find(target.tool("gcc")), *target.c_flags, include, *flags]
+    subprocess.run([*command, "-c", source, "-o", output], check=True)
+    return output

@@ -9,6 +9,7 @@ from pathlib import Path
 import fake_network
 import numpy as np
 import pytest
+
 from tte_mlir.backend import image, targets
 from tte_mlir.backend.device import Device, DeviceError, Record, quantize
 from tte_mlir.backend.emulator import Emulator

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import fake_network
+
 from tte_mlir.backend import package, resources
 
 
