@@ -1,0 +1,58 @@
+// RUN: tte-opt %s --pass-pipeline='builtin.module(func.func(tte-fuse-update))' | FileCheck %s
+
+!activation = !quant.uniform<i8:f32, 0.5:3>
+!weight = !quant.uniform<i8<-127:127>:f32:1, {0.5, 0.25}>
+
+// CHECK-LABEL: @gradient_scale_update
+// CHECK-SAME: (%[[W:.*]]: tensor<4x2x!weight>, %[[X:.*]]: tensor<1x4x!activation>, %[[G:.*]]: tensor<1x2xf32>
+func.func @gradient_scale_update(%w: tensor<4x2x!weight>, %x: tensor<1x4x!activation>, %g: tensor<1x2xf32>, %rate: tensor<f32>, %step: tensor<i32>) -> tensor<4x2x!weight> {
+  // CHECK: %[[NEW:.*]] = tte.dispatch plain update ({{.*}} = %[[X]] : {{.*}} = %[[G]] : {{.*}} = %[[W]] : {{.*}} -> tensor<4x2x!weight> tied [2] {
+  // CHECK-NEXT: dense_weight_grad
+  // CHECK-NEXT: scale_gradient
+  // CHECK-NEXT: %[[STEPPED:.*]] = tte.sgd
+  // CHECK-NEXT: tte.yield %[[STEPPED]]
+  // CHECK: return %[[NEW]]
+  %0 = tte.dense_weight_grad %x, %g : (tensor<1x4x!activation>, tensor<1x2xf32>) -> tensor<4x2xf32>
+  %1 = tte.scale_gradient %0 by scale of !weight to the -1 : tensor<4x2xf32>
+  %2 = tte.sgd %w, %1 rate %rate step %step stochastic stream 7
+    : (tensor<4x2x!weight>, tensor<4x2xf32>, tensor<f32>, tensor<i32>) -> tensor<4x2x!weight>
+  return %2 : tensor<4x2x!weight>
+}
+
+// CHECK-LABEL: @real_bias
+func.func @real_bias(%b: tensor<2xf32>, %g: tensor<1x2xf32>, %rate: tensor<f32>, %step: tensor<i32>) -> tensor<2xf32> {
+  // CHECK: tte.dispatch plain update {{.*}} tied [1]
+  // CHECK-NEXT: bias_grad
+  // CHECK-NEXT: sgd
+  %0 = tte.bias_grad %g : (tensor<1x2xf32>) -> tensor<2xf32>
+  %1 = tte.sgd %b, %0 rate %rate step %step nearest stream 7
+    : (tensor<2xf32>, tensor<2xf32>, tensor<f32>, tensor<i32>) -> tensor<2xf32>
+  return %1 : tensor<2xf32>
+}
+
+// The gradient has another reader: only the scaling joins the update.
+// CHECK-LABEL: @shared_gradient
+func.func @shared_gradient(%w: tensor<4x2x!weight>, %x: tensor<1x4x!activation>, %g: tensor<1x2xf32>, %rate: tensor<f32>, %step: tensor<i32>) -> (tensor<4x2x!weight>, tensor<4x2xf32>) {
+  // CHECK-NEXT: %[[GRADIENT:.*]] = tte.dense_weight_grad
+  // CHECK-NEXT: tte.dispatch plain update ({{.*}} = %[[GRADIENT]]
+  // CHECK-NEXT: scale_gradient
+  // CHECK-NEXT: sgd
+  %0 = tte.dense_weight_grad %x, %g : (tensor<1x4x!activation>, tensor<1x2xf32>) -> tensor<4x2xf32>
+  %1 = tte.scale_gradient %0 by scale of !weight to the -1 : tensor<4x2xf32>
+  %2 = tte.sgd %w, %1 rate %rate step %step stochastic stream 7
+    : (tensor<4x2x!weight>, tensor<4x2xf32>, tensor<f32>, tensor<i32>) -> tensor<4x2x!weight>
+  return %2, %0 : tensor<4x2x!weight>, tensor<4x2xf32>
+}
+
+// A gradient that comes from elsewhere (here: checked) is read as it is.
+// CHECK-LABEL: @foreign_gradient
+func.func @foreign_gradient(%w: tensor<4xf32>, %g: tensor<4xf32>, %rate: tensor<f32>, %step: tensor<i32>) -> tensor<4xf32> {
+  // CHECK-NEXT: %[[CHECKED:.*]] = tte.check_finite
+  // CHECK-NEXT: tte.dispatch plain update ({{.*}} = %{{.*}} : tensor<4xf32>, %{{.*}} = %[[CHECKED]] : tensor<4xf32>
+  // CHECK-NEXT: sgd
+  // CHECK-NEXT: yield
+  %0 = tte.check_finite %g : (tensor<4xf32>) -> tensor<4xf32>
+  %1 = tte.sgd %w, %0 rate %rate step %step nearest stream 7
+    : (tensor<4xf32>, tensor<4xf32>, tensor<f32>, tensor<i32>) -> tensor<4xf32>
+  return %1 : tensor<4xf32>
+}
