@@ -4,6 +4,7 @@
 #include "mlir/CAPI/IR.h"
 #include "mlir/CAPI/Registration.h"
 #include "tte/Passes/Passes.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 MLIR_DEFINE_CAPI_DIALECT_REGISTRATION(TTE, tte, tte::TTEDialect)
 
@@ -52,4 +53,42 @@ int64_t mlirTTEUpdateGetOffset(MlirAttribute attribute) {
 
 int64_t mlirTTEUpdateGetSize(MlirAttribute attribute) {
   return llvm::cast<tte::UpdateAttr>(unwrap(attribute)).getSize();
+}
+
+MlirAttribute mlirTTEOriginAttrGet(MlirContext context, intptr_t rank, const int64_t *shape,
+                                   const int64_t *offsets) {
+  return wrap(tte::OriginAttr::get(unwrap(context), llvm::ArrayRef(shape, rank),
+                                   llvm::ArrayRef(offsets, rank)));
+}
+
+bool mlirTTEAttrIsOrigin(MlirAttribute attribute) {
+  return llvm::isa<tte::OriginAttr>(unwrap(attribute));
+}
+
+intptr_t mlirTTEOriginGetRank(MlirAttribute attribute) {
+  return llvm::cast<tte::OriginAttr>(unwrap(attribute)).getShape().size();
+}
+
+int64_t mlirTTEOriginGetSize(MlirAttribute attribute, intptr_t dimension) {
+  return llvm::cast<tte::OriginAttr>(unwrap(attribute)).getShape()[dimension];
+}
+
+int64_t mlirTTEOriginGetOffset(MlirAttribute attribute, intptr_t dimension) {
+  return llvm::cast<tte::OriginAttr>(unwrap(attribute)).getOffsets()[dimension];
+}
+
+MlirStringRef mlirTTEEnumGetKeyword(MlirAttribute attribute) {
+  return wrap(llvm::TypeSwitch<mlir::Attribute, llvm::StringRef>(unwrap(attribute))
+                  .Case([](tte::RoundingAttr rounding) {
+                    return tte::stringifyRounding(rounding.getValue());
+                  })
+                  .Case([](tte::RoleAttr role) { return tte::stringifyRole(role.getValue()); })
+                  .Case([](tte::StrategyAttr strategy) {
+                    return tte::stringifyStrategy(strategy.getValue());
+                  })
+                  .Case([](tte::PhaseAttr phase) { return tte::stringifyPhase(phase.getValue()); })
+                  .Case([](tte::MemorySpaceAttr space) {
+                    return tte::stringifyMemorySpace(space.getValue());
+                  })
+                  .Default(llvm::StringRef()));
 }

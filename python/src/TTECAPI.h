@@ -25,6 +25,16 @@ MLIR_CAPI_EXPORTED bool mlirTTEAttrIsUpdate(MlirAttribute attribute);
 MLIR_CAPI_EXPORTED int64_t mlirTTEUpdateGetOffset(MlirAttribute attribute);
 MLIR_CAPI_EXPORTED int64_t mlirTTEUpdateGetSize(MlirAttribute attribute);
 
+MLIR_CAPI_EXPORTED MlirAttribute mlirTTEOriginAttrGet(MlirContext context, intptr_t rank,
+                                                      const int64_t *shape, const int64_t *offsets);
+MLIR_CAPI_EXPORTED bool mlirTTEAttrIsOrigin(MlirAttribute attribute);
+MLIR_CAPI_EXPORTED intptr_t mlirTTEOriginGetRank(MlirAttribute attribute);
+MLIR_CAPI_EXPORTED int64_t mlirTTEOriginGetSize(MlirAttribute attribute, intptr_t dimension);
+MLIR_CAPI_EXPORTED int64_t mlirTTEOriginGetOffset(MlirAttribute attribute, intptr_t dimension);
+
+/// The keyword of an enum attribute of the dialect, else an empty string.
+MLIR_CAPI_EXPORTED MlirStringRef mlirTTEEnumGetKeyword(MlirAttribute attribute);
+
 #ifdef __cplusplus
 }
 #endif

@@ -2,10 +2,25 @@
 #include "TTECAPI.h"
 #include "mlir/Bindings/Python/NanobindAdaptors.h"
 
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
 namespace nb = nanobind;
 using namespace mlir::python::nanobind_adaptors;
 
 static bool isInterval(MlirAttribute attribute) { return mlirTTEAttrIsInterval(attribute); }
+
+static std::pair<std::vector<int64_t>, std::vector<int64_t>> origin(MlirAttribute attribute) {
+  if (!mlirTTEAttrIsOrigin(attribute))
+    throw nb::value_error("expected a #tte.origin");
+  std::vector<int64_t> shape, offsets;
+  for (intptr_t d = 0, rank = mlirTTEOriginGetRank(attribute); d < rank; ++d) {
+    shape.push_back(mlirTTEOriginGetSize(attribute, d));
+    offsets.push_back(mlirTTEOriginGetOffset(attribute, d));
+  }
+  return {shape, offsets};
+}
 
 NB_MODULE(_tte, module) {
   module.doc() = "The tte dialect and its passes";
@@ -40,4 +55,23 @@ NB_MODULE(_tte, module) {
         return std::make_pair(mlirTTEUpdateGetOffset(attribute), mlirTTEUpdateGetSize(attribute));
       },
       nb::arg("attribute"), "The pair (offset, size) of a #tte.update.");
+  module.def(
+      "origin_attr",
+      [](MlirContext context, std::vector<int64_t> shape, std::vector<int64_t> offsets) {
+        if (shape.size() != offsets.size())
+          throw nb::value_error("shape and offsets must have one length");
+        return mlirTTEOriginAttrGet(context, shape.size(), shape.data(), offsets.data());
+      },
+      nb::arg("context"), nb::arg("shape"), nb::arg("offsets"));
+  module.def("origin", &origin, nb::arg("attribute"),
+             "The pair (shape, offsets) of a #tte.origin.");
+  module.def(
+      "enum_keyword",
+      [](MlirAttribute attribute) {
+        MlirStringRef keyword = mlirTTEEnumGetKeyword(attribute);
+        if (keyword.length == 0)
+          throw nb::value_error("expected an enum attribute of the tte dialect");
+        return std::string(keyword.data, keyword.length);
+      },
+      nb::arg("attribute"), "The keyword of a role, rounding, strategy, phase or memory space.");
 }

@@ -8,8 +8,11 @@ from mlir._mlir_libs import _mlir, get_dialect_registry
 from .._libs import _tte
 from .._libs._tte import (  # noqa: F401
     clamp_attr,
+    enum_keyword,
     interval,
     macs,
+    origin,
+    origin_attr,
     range_attr,
     update_attr,
     update_range,

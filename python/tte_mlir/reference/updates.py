@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Semantics of parameter updates."""
+
+from __future__ import annotations
+
+import numpy as np
+from mlir import ir
+
+from ..dialects import tte
+from .grid import Grid
+from .interpreter import Frame
+from .registry import NonFiniteError, semantics
+
+_WORD = (1 << 32) - 1
+_STEP_LIMIT = np.float32(1 << 30)
+
+
+@semantics(tte.ScaleGradientOp)
+def scale_gradient(op: tte.ScaleGradientOp, frame: Frame) -> np.ndarray:
+    grid, gradient = frame.grid(op.grid.value), frame[op.gradient]
+    factor = np.power(grid.scales, float(op.power.value)).astype(np.float32)
+    if grid.axis is not None:
+        shape = [1] * gradient.ndim
+        shape[grid.axis] = -1
+        factor = factor.reshape(shape)
+    return gradient * factor
+
+
+@semantics(tte.SGDOp)
+def sgd(op: tte.SGDOp, frame: Frame) -> np.ndarray:
+    grid, parameter = frame.grid(op.parameter), frame[op.parameter]
+    step = -frame[op.learning_rate] * frame[op.gradient]
+    if grid is None:
+        return parameter + step
+    change = np.clip(step.astype(np.float32), -_STEP_LIMIT, _STEP_LIMIT)
+    if tte.enum_keyword(op.rounding) == "stochastic" and grid.storage == np.int8:
+        change = np.floor(change + _uniform(op, parameter.shape, int(frame[op.step])))
+    else:
+        change = np.rint(change)
+    return _moved(parameter, change, grid)
+
+
+@semantics(tte.CheckFiniteOp)
+def check_finite(op: tte.CheckFiniteOp, frame: Frame) -> list[np.ndarray]:
+    arrays = frame.arrays(op.values)
+    for value, array in zip(op.values, arrays, strict=True):
+        require_finite(array, value)
+    return arrays
+
+
+def require_finite(array: np.ndarray, value: ir.Value) -> None:
+    """Raise `NonFiniteError` unless every element is a finite number."""
+    if not np.all(np.isfinite(array)):
+        raise NonFiniteError(f"a value of type {value.type} is not finite")
+
+
+def _moved(parameter: np.ndarray, change: np.ndarray, grid: Grid) -> np.ndarray:
+    moved = parameter.astype(np.int64) + change.astype(np.int64)
+    return np.clip(moved, grid.minimum, grid.maximum)
+
+
+def _uniform(op: tte.SGDOp, shape: tuple[int, ...], step: int) -> np.ndarray:
+    """The numbers u in [0, 1) of one update, f32."""
+    key = _mix(np.array([(step * 0x85EBCA6B + op.stream.value) & _WORD], np.uint32))
+    counter = _index_in_full_parameter(op, shape) * np.uint32(0x9E3779B9) + key
+    return (_mix(counter) >> np.uint32(8)).astype(np.float32) * np.float32(2**-24)
+
+
+def _index_in_full_parameter(op: tte.SGDOp, shape: tuple[int, ...]) -> np.ndarray:
+    """The row-major index of each element in the full parameter, uint32."""
+    full, offsets = (shape, [0] * len(shape)) if op.origin is None else tte.origin(op.origin)
+    index = np.zeros((), np.uint32)
+    for size, whole, offset in zip(shape, full, offsets, strict=True):
+        place = np.arange(offset, offset + size, dtype=np.uint32)
+        index = index[..., None] * np.uint32(whole) + place
+    return index
+
+
+def _mix(x: np.ndarray) -> np.ndarray:
+    """lowbias32, a bijection of 32-bit words (Wellons, "Prospecting for hash functions")."""
+    x = x ^ (x >> np.uint32(16))
+    x = x * np.uint32(0x7FEB352D)
+    x = x ^ (x >> np.uint32(15))
+    x = x * np.uint32(0x846CA68B)
+    return x ^ (x >> np.uint32(16))
