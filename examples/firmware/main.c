@@ -4,30 +4,13 @@
 // -DNETWORK=NAME -DNETWORK_HEADER='"NAME.h"', and give it a board.h.
 
 #include "board.h"
+#include "records.h"
 
 #include NETWORK_HEADER
 
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
-#define NET(suffix) JOIN(NETWORK, suffix)
-
-enum { INFER, TRAIN_STEP, SAVE_STATE, LOAD_STATE, REPORT_STACK };
-
-typedef struct {
-  uint32_t command;
-  uint32_t is_raw; // the image is uint8, not yet quantized
-  int32_t label;
-  float learning_rate;
-  uint32_t size; // bytes of a saved state that follow
-} request_header;
-
-typedef struct {
-  int32_t status;
-  float loss;
-  int32_t prediction;
-  uint32_t size; // bytes that follow: scores, a saved state or the stack used
-  uint64_t instructions;
-} reply_header;
+#define NET(suffix) JOIN(NETWORK, suffix) // NET(_init) is NAME_init
 
 // A saved state passes through the arena, which is free between two calls.
 static union {
@@ -37,23 +20,13 @@ static union {
 static _Alignas(NET(_STATE_ALIGNMENT)) uint8_t state[NET(_STATE_BYTES)];
 static NET(_t) network;
 
-static void receive_image(uint32_t is_raw) {
-  int8_t *input = NET(_input)(&network);
-  if (!board_read(input, NET(_INPUT_SIZE)))
-    board_fail("an image ends early");
-  if (is_raw)
-    NET(_quantize_input_u8)(&network, (const uint8_t *)input);
-}
-
-static int32_t argmax(const float *scores) {
-  int32_t best = 0;
-  for (int32_t i = 1; i < NET(_CLASSES); ++i)
-    best = scores[i] > scores[best] ? i : best;
-  return best;
-}
-
 static const void *run(const request_header *request, reply_header *reply) {
-  receive_image(request->is_raw);
+  int8_t *input = NET(_input)(&network);
+  if (request->size != NET(_INPUT_SIZE) || !board_read(input, request->size))
+    board_fail("an image has the wrong size or ends early");
+  if (request->is_raw)
+    NET(_quantize_input_u8)(&network, (const uint8_t *)input);
+
   uint64_t begin = board_instructions();
   if (request->command == INFER)
     reply->status = NET(_infer)(&network, NULL);
@@ -63,9 +36,14 @@ static const void *run(const request_header *request, reply_header *reply) {
   reply->instructions = board_instructions() - begin;
   if (reply->status != TTE_OK)
     return NULL;
+
+  const float *scores = NET(_scores)(&network);
   reply->size = NET(_CLASSES) * sizeof(float);
-  reply->prediction = argmax(NET(_scores)(&network));
-  return NET(_scores)(&network);
+  reply->prediction = 0;
+  for (int32_t i = 1; i < NET(_CLASSES); ++i)
+    if (scores[i] > scores[reply->prediction])
+      reply->prediction = i;
+  return scores;
 }
 
 static const void *serve(const request_header *request, reply_header *reply) {

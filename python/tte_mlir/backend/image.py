@@ -68,13 +68,15 @@ def link_firmware(
     needs more than `sram_bytes` (default: the board's usual region).
     """
     board = _board(target)
+    budget = board.default_sram_bytes if sram_bytes is None else sram_bytes
+    if budget > board.sram_bytes:
+        raise TTEError(f"SRAM of {budget} bytes asked for, the board has {board.sram_bytes}")
     sources = [resources.path("examples/firmware/main.c")]
     defines = [f"NETWORK={interface.name}", f'NETWORK_HEADER="{interface.name}.h"']
     link(sources, [archive], target, output, board.sram_bytes, 4096, defines)
     bound = stack.bound(output, target)
     reserved = bound.total + -bound.total % 8
     unlimited = _sram(output)
-    budget = board.default_sram_bytes if sram_bytes is None else sram_bytes
     try:
         link(sources, [archive], target, output, budget, reserved, defines)
     except TTEError:

@@ -8,6 +8,7 @@ import math
 import re
 import shutil
 import struct
+import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
@@ -350,13 +351,14 @@ def compile_library(program: Program, kernels: Path, target: Target, directory: 
 
 
 def build_archive(program: Program, kernels: Path, target: Target, directory: Path) -> Path:
-    """Builds libNAME.a for `target` in `directory`, with NAME.h and tte_runtime.h beside it."""
-    build = directory / f"{program.name}-{target.name}"
-    compiled = compile_library(program, kernels, target, build)
-    for header in build.glob("*.h"):
-        shutil.copy(header, directory)
+    """Builds libNAME.a for `target` in `directory`, with its headers and NAME.json beside it."""
+    directory.mkdir(parents=True, exist_ok=True)
     archive = directory / f"lib{program.name}.a"
     archive.unlink(missing_ok=True)
-    toolchain.run(toolchain.find(target.tool("ar")), "rcsD", str(archive), *map(str, compiled))
+    with tempfile.TemporaryDirectory() as temporary:
+        compiled = compile_library(program, kernels, target, Path(temporary))
+        toolchain.run(toolchain.find(target.tool("ar")), "rcsD", str(archive), *map(str, compiled))
+        for header in Path(temporary).glob("*.h"):
+            shutil.copy(header, directory)
     program.interface().write(directory / f"{program.name}.json")
     return archive

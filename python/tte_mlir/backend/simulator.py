@@ -2,6 +2,7 @@
 """The same runtime, call table and kernels as a shared library of the host."""
 
 import ctypes
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +15,13 @@ from tte_mlir.errors import TTEError
 
 
 def build_simulator(program: Program, kernels: Path, target: Target, directory: Path) -> Path:
-    """Builds libNAME.so from kernels compiled for the host `target`, and its interface."""
-    compiled = compile_library(
-        program, kernels, target, directory / f"{program.name}-{target.name}"
-    )
+    """Builds libNAME.so from kernels compiled for the host `target`, and NAME.json beside it."""
+    directory.mkdir(parents=True, exist_ok=True)
     library = directory / f"lib{program.name}.so"
-    toolchain.run(
-        toolchain.find(target.tool("gcc")),
-        *target.link_flags,
-        *map(str, compiled),
-        "-o",
-        str(library),
-    )
+    compiler = toolchain.find(target.tool("gcc"))
+    with tempfile.TemporaryDirectory() as temporary:
+        compiled = compile_library(program, kernels, target, Path(temporary))
+        toolchain.run(compiler, *target.link_flags, *map(str, compiled), "-o", str(library))
     program.interface().write(directory / f"{program.name}.json")
     return library
 

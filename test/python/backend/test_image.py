@@ -59,6 +59,11 @@ def test_link_fails_by_exactly_one_byte(
         link(total - 1)
 
 
+def test_more_sram_than_the_board_has_is_refused(fake_archive: Path, tmp_path: Path) -> None:
+    with pytest.raises(TTEError, match="SRAM of 8388608 bytes asked for, the board has 4194304"):
+        image.link_firmware(fake_archive, INTERFACE, M7, tmp_path / "net.elf", 8 << 20)
+
+
 def test_linker_itself_refuses_a_small_region(fake_archive: Path, tmp_path: Path) -> None:
     source = tmp_path / "main.c"
     source.write_text("char big[4096]; int main(void) { return big[0]; }")
@@ -89,9 +94,11 @@ def test_kernels_that_want_libm_are_refused(tmp_path: Path) -> None:
         package.build_archive(PROGRAM, tmp_path / "k.o", M7, tmp_path)
 
 
-def test_no_static_state_but_the_caller_s(fake_archive: Path) -> None:
+def test_no_static_state_but_the_caller_s(fake_archive: Path, tmp_path: Path) -> None:
     """The runtime and NAME.c have neither .data nor .bss, nor constructors."""
-    for member in fake_archive.parent.glob("net-cortex-m7/*.o"):
+    subprocess.run(["arm-none-eabi-ar", "x", fake_archive], cwd=tmp_path, check=True)
+    assert len(list(tmp_path.glob("*.o"))) == 2 + len(package.RUNTIME_SOURCES)
+    for member in tmp_path.glob("*.o"):
         if member.stem == "net_kernels":
             continue
         listing = subprocess.run(
@@ -149,14 +156,13 @@ def test_two_networks_share_an_arena(tmp_path: Path) -> None:
     np.testing.assert_array_equal(losses, np.float32(expected))
 
 
-def test_frames_are_those_of_the_compiler(fake_archive: Path, tmp_path: Path) -> None:
-    """Oracle: gcc -fstack-usage. Ours may be larger where branches push alternatively."""
+def test_frames_are_those_of_the_compiler(tmp_path: Path) -> None:
+    """Oracle: gcc -fstack-usage."""
     runtime = resources.path("runtime")
-    build = fake_archive.parent / "net-cortex-m7"
     compiler = toolchain.find("arm-none-eabi-gcc")
     checked = 0
     for source in runtime.glob("*.c"):
-        command = [compiler, *M7.c_flags, "-fstack-usage", f"-I{build}", f"-I{runtime}"]
+        command = [compiler, *M7.c_flags, "-fstack-usage", f"-I{runtime}"]
         output = tmp_path / f"{source.stem}.o"
         subprocess.run([*command, "-c", source, "-o", output], check=True)
         usage = dict(
@@ -167,6 +173,31 @@ def test_frames_are_those_of_the_compiler(fake_archive: Path, tmp_path: Path) ->
             assert size == int(usage[name]), name
             checked += 1
     assert checked == 15
+
+
+def test_all_ways_to_take_stack_are_counted() -> None:
+    """What GNU and LLVM compilers emit, a realigned frame included."""
+    listing = """
+00000000 <kernel>:
+   0:	push	{r4, r6-r8, lr}
+   2:	add	r7, sp, #12
+   4:	str.w	r8, [sp, #-4]!
+   6:	stmdb	sp!, {r9, sl}
+   8:	vpush	{d8-d11}
+   a:	vpush	{s16}
+   c:	sub.w	sp, sp, #1024	@ 0x400
+  10:	movw	ip, #4464	@ 0x1170
+  14:	movt	ip, #1
+  18:	sub.w	sp, sp, ip
+  1c:	mov	r4, sp
+  20:	bfc	r4, #0, #6
+  24:	mov	sp, r4
+  28:	sub.w	r4, r7, #16
+  2c:	mov	sp, r4
+  30:	pop	{r4, r6-r8, pc}
+"""
+    expected = 20 + 4 + 8 + 32 + 4 + 1024 + (0x10000 + 4464) + 64
+    assert stack._disassemble(listing)["kernel"].frame == expected
 
 
 @pytest.mark.parametrize(

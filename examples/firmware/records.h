@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What the host asks of the example firmware: one reply a request.
+// Little-endian.
+
+#ifndef TTE_RECORDS_H
+#define TTE_RECORDS_H
+
+#include <stdint.h>
+
+enum { INFER, TRAIN_STEP, SAVE_STATE, LOAD_STATE, REPORT_STACK };
+
+typedef struct request_header {
+  uint32_t command;
+  uint32_t is_raw; // the image is uint8, not yet quantized
+  int32_t label;
+  float learning_rate;
+  uint32_t size; // bytes of the image or the saved state that follow
+} request_header;
+
+typedef struct reply_header {
+  int32_t status; // a tte_status
+  float loss;
+  int32_t prediction;
+  uint32_t size; // bytes that follow: scores, a saved state or the stack used
+  uint64_t instructions;
+} reply_header;
+
+#endif // TTE_RECORDS_H
