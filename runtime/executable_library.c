@@ -12,14 +12,11 @@ static const tte_environment environment;
 // Kernels have static shapes and never ask for the length of a binding.
 static const size_t no_lengths[TTE_MAX_BINDINGS];
 
-const tte_library *tte_library_load(tte_library_query query,
-                                    uint32_t kernel_count) {
-  const tte_library *library =
-      query(TTE_EXECUTABLE_LIBRARY_VERSION, &environment);
+const tte_library *tte_library_load(tte_library_query query, uint32_t kernel_count) {
+  const tte_library *library = query(TTE_EXECUTABLE_LIBRARY_VERSION, &environment);
   if (!library || library->header->version != TTE_EXECUTABLE_LIBRARY_VERSION)
     return NULL;
-  if (library->imports.count || library->constants.count ||
-      library->exports.count < kernel_count)
+  if (library->imports.count || library->constants.count || library->exports.count < kernel_count)
     return NULL;
   for (uint32_t i = 0; library->exports.attributes && i < kernel_count; ++i)
     if (library->exports.attributes[i].local_memory_pages)
@@ -27,9 +24,8 @@ const tte_library *tte_library_load(tte_library_query query,
   return library;
 }
 
-int tte_library_dispatch(const tte_library *library, uint32_t ordinal,
-                         void *const *bindings, uint8_t binding_count,
-                         const uint32_t *constants, uint8_t constant_count) {
+int tte_library_dispatch(const tte_library *library, uint32_t ordinal, void *const *bindings,
+                         uint8_t binding_count, const uint32_t *constants, uint8_t constant_count) {
   static const tte_workgroup_state workgroup;
   const tte_dispatch_state dispatch = {
       .workgroup_size_x = 1,

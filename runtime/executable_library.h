@@ -57,8 +57,7 @@ typedef struct tte_workgroup_state {
 } tte_workgroup_state;
 
 // Returns 0 on success.
-typedef int (*tte_kernel)(const tte_environment *environment,
-                          const tte_dispatch_state *dispatch,
+typedef int (*tte_kernel)(const tte_environment *environment, const tte_dispatch_state *dispatch,
                           const tte_workgroup_state *workgroup);
 
 typedef struct tte_kernel_attributes {
@@ -101,19 +100,17 @@ typedef struct tte_library {
 } tte_library;
 
 // Entry point of a static library; NULL where it cannot serve `max_version`.
-typedef const tte_library *(*tte_library_query)(
-    uint32_t max_version, const tte_environment *environment);
+typedef const tte_library *(*tte_library_query)(uint32_t max_version,
+                                                const tte_environment *environment);
 
 // Returns the library, or NULL where its version differs or its kernels need
 // what this runtime does not give: imports, constants, workgroup memory, or
 // where it has fewer than `kernel_count` kernels.
-const tte_library *tte_library_load(tte_library_query query,
-                                    uint32_t kernel_count);
+const tte_library *tte_library_load(tte_library_query query, uint32_t kernel_count);
 
 // Runs kernel `ordinal` as one workgroup; returns 0 on success.
-int tte_library_dispatch(const tte_library *library, uint32_t ordinal,
-                         void *const *bindings, uint8_t binding_count,
-                         const uint32_t *constants, uint8_t constant_count);
+int tte_library_dispatch(const tte_library *library, uint32_t ordinal, void *const *bindings,
+                         uint8_t binding_count, const uint32_t *constants, uint8_t constant_count);
 
 #ifdef __cplusplus
 }

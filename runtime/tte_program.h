@@ -77,28 +77,22 @@ typedef struct tte_program {
 
 // The generated functions of NAME.h forward to these, which see NAME.h for
 // their contract. Arguments are checked before anything is written.
-tte_status tte_init(const tte_program *program, tte_network *network,
-                    void *arena, void *state);
+tte_status tte_init(const tte_program *program, tte_network *network, void *arena, void *state);
 int8_t *tte_input_data(const tte_program *program, const tte_network *network);
-tte_status tte_quantize_input_u8(const tte_program *program,
-                                 const tte_network *network,
+tte_status tte_quantize_input_u8(const tte_program *program, const tte_network *network,
                                  const uint8_t *image);
-tte_status tte_quantize_input_f32(const tte_program *program,
-                                  const tte_network *network,
+tte_status tte_quantize_input_f32(const tte_program *program, const tte_network *network,
                                   const float *image);
-tte_status tte_infer(const tte_program *program, tte_network *network,
-                     float *scores);
-tte_status tte_train_step(const tte_program *program, tte_network *network,
-                          int label, float learning_rate, float *loss);
+tte_status tte_infer(const tte_program *program, tte_network *network, float *scores);
+tte_status tte_train_step(const tte_program *program, tte_network *network, int label,
+                          float learning_rate, float *loss);
 const float *tte_scores(const tte_program *program, const tte_network *network);
-tte_status tte_save_state(const tte_program *program,
-                          const tte_network *network, void *buffer,
+tte_status tte_save_state(const tte_program *program, const tte_network *network, void *buffer,
                           size_t capacity);
-tte_status tte_load_state(const tte_program *program, tte_network *network,
-                          const void *buffer, size_t size);
+tte_status tte_load_state(const tte_program *program, tte_network *network, const void *buffer,
+                          size_t size);
 
-static inline int tte_is_initialized(const tte_program *program,
-                                     const tte_network *network) {
+static inline int tte_is_initialized(const tte_program *program, const tte_network *network) {
   return network && network->program == program;
 }
 

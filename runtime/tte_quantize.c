@@ -17,8 +17,7 @@ static int8_t quantize(const tte_input *input, float real) {
   return (int8_t)(round_half_even(scaled) + input->zero_point);
 }
 
-tte_status tte_quantize_input_u8(const tte_program *program,
-                                 const tte_network *network,
+tte_status tte_quantize_input_u8(const tte_program *program, const tte_network *network,
                                  const uint8_t *image) {
   const tte_input *input = &program->input;
   int8_t *quantized = tte_input_data(program, network);
@@ -27,13 +26,11 @@ tte_status tte_quantize_input_u8(const tte_program *program,
   if (!image)
     return TTE_ERROR_INVALID_ARGUMENT;
   for (uint32_t i = 0; i < input->size; ++i)
-    quantized[i] =
-        quantize(input, (float)image[i] * input->u8_scale + input->u8_offset);
+    quantized[i] = quantize(input, (float)image[i] * input->u8_scale + input->u8_offset);
   return TTE_OK;
 }
 
-tte_status tte_quantize_input_f32(const tte_program *program,
-                                  const tte_network *network,
+tte_status tte_quantize_input_f32(const tte_program *program, const tte_network *network,
                                   const float *image) {
   const tte_input *input = &program->input;
   int8_t *quantized = tte_input_data(program, network);

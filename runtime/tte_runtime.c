@@ -15,8 +15,7 @@ static int all_finite(const uint8_t *values, uint32_t count) {
 
 static tte_status run(const tte_program *program, tte_network *network,
                       const tte_function *function) {
-  uint8_t *const spaces[] = {network->arena, network->state,
-                             (uint8_t *)program->flash};
+  uint8_t *const spaces[] = {network->arena, network->state, (uint8_t *)program->flash};
   void *bindings[TTE_MAX_BINDINGS];
 
   network->scores = NULL;
@@ -25,15 +24,13 @@ static tte_status run(const tte_program *program, tte_network *network,
     const uint32_t *constants = program->push_constants + call->first_constant;
     for (uint32_t b = 0; b < call->binding_count; ++b) {
       uint32_t binding = program->bindings[call->first_binding + b];
-      bindings[b] =
-          spaces[binding >> TTE_SPACE_SHIFT] + (binding & TTE_OFFSET_MASK);
+      bindings[b] = spaces[binding >> TTE_SPACE_SHIFT] + (binding & TTE_OFFSET_MASK);
     }
     if (call->kernel == TTE_CHECK_FINITE) {
       if (!all_finite(bindings[0], constants[0]))
         return TTE_ERROR_NOT_FINITE;
-    } else if (tte_library_dispatch(network->library, call->kernel, bindings,
-                                    call->binding_count, constants,
-                                    call->constant_count)) {
+    } else if (tte_library_dispatch(network->library, call->kernel, bindings, call->binding_count,
+                                    constants, call->constant_count)) {
       return TTE_ERROR_KERNEL;
     }
   }
@@ -41,20 +38,16 @@ static tte_status run(const tte_program *program, tte_network *network,
   return TTE_OK;
 }
 
-tte_status tte_init(const tte_program *program, tte_network *network,
-                    void *arena, void *state) {
+tte_status tte_init(const tte_program *program, tte_network *network, void *arena, void *state) {
   if (!network || !arena || !state)
     return TTE_ERROR_INVALID_ARGUMENT;
-  if (!is_aligned(arena, program->arena_alignment) ||
-      !is_aligned(state, program->state_alignment))
+  if (!is_aligned(arena, program->arena_alignment) || !is_aligned(state, program->state_alignment))
     return TTE_ERROR_MISALIGNED_MEMORY;
-  const tte_library *library =
-      tte_library_load(program->query, program->kernel_count);
+  const tte_library *library = tte_library_load(program->query, program->kernel_count);
   if (!library || program->abi_version != TTE_ABI_VERSION)
     return TTE_ERROR_INCOMPATIBLE_LIBRARY;
   memcpy(state, program->initial_state, program->state_bytes);
-  *network = (tte_network){
-      .program = program, .library = library, .arena = arena, .state = state};
+  *network = (tte_network){.program = program, .library = library, .arena = arena, .state = state};
   return TTE_OK;
 }
 
@@ -64,8 +57,7 @@ int8_t *tte_input_data(const tte_program *program, const tte_network *network) {
   return (int8_t *)(network->arena + program->input.offset);
 }
 
-tte_status tte_infer(const tte_program *program, tte_network *network,
-                     float *scores) {
+tte_status tte_infer(const tte_program *program, tte_network *network, float *scores) {
   if (!tte_is_initialized(program, network))
     return TTE_ERROR_NOT_INITIALIZED;
   tte_status status = run(program, network, &program->infer);
@@ -74,8 +66,8 @@ tte_status tte_infer(const tte_program *program, tte_network *network,
   return status;
 }
 
-tte_status tte_train_step(const tte_program *program, tte_network *network,
-                          int label, float learning_rate, float *loss) {
+tte_status tte_train_step(const tte_program *program, tte_network *network, int label,
+                          float learning_rate, float *loss) {
   if (!tte_is_initialized(program, network))
     return TTE_ERROR_NOT_INITIALIZED;
   if (!program->train_step.call_count)
@@ -87,8 +79,7 @@ tte_status tte_train_step(const tte_program *program, tte_network *network,
 
   const int32_t class_index = label;
   memcpy(network->arena + program->label, &class_index, sizeof(class_index));
-  memcpy(network->arena + program->learning_rate, &learning_rate,
-         sizeof(learning_rate));
+  memcpy(network->arena + program->learning_rate, &learning_rate, sizeof(learning_rate));
   tte_status status = run(program, network, &program->train_step);
   if (status != TTE_OK)
     return status;
@@ -102,8 +93,7 @@ tte_status tte_train_step(const tte_program *program, tte_network *network,
   return TTE_OK;
 }
 
-const float *tte_scores(const tte_program *program,
-                        const tte_network *network) {
+const float *tte_scores(const tte_program *program, const tte_network *network) {
   return tte_is_initialized(program, network) ? network->scores : NULL;
 }
 

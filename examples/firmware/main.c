@@ -31,8 +31,8 @@ static const void *run(const request_header *request, reply_header *reply) {
   if (request->command == INFER)
     reply->status = NET(_infer)(&network, NULL);
   else
-    reply->status = NET(_train_step)(&network, request->label,
-                                     request->learning_rate, &reply->loss);
+    reply->status =
+        NET(_train_step)(&network, request->label, request->learning_rate, &reply->loss);
   reply->instructions = board_instructions() - begin;
   if (reply->status != TTE_OK)
     return NULL;

@@ -17,7 +17,6 @@ typedef struct fake_faults {
 
 extern fake_faults fake;
 
-const tte_library *fake_library_query(uint32_t max_version,
-                                      const tte_environment *environment);
+const tte_library *fake_library_query(uint32_t max_version, const tte_environment *environment);
 
 #endif // FAKE_KERNELS_H

@@ -14,12 +14,12 @@
 
 static int failures;
 
-#define CHECK(condition)                                                       \
-  do {                                                                         \
-    if (!(condition)) {                                                        \
-      printf("%s:%d: %s\n", __FILE__, __LINE__, #condition);                   \
-      ++failures;                                                              \
-    }                                                                          \
+#define CHECK(condition)                                                                           \
+  do {                                                                                             \
+    if (!(condition)) {                                                                            \
+      printf("%s:%d: %s\n", __FILE__, __LINE__, #condition);                                       \
+      ++failures;                                                                                  \
+    }                                                                                              \
   } while (0)
 
 // Memory on the heap at its exact size, so that a sanitizer sees its ends.
@@ -40,8 +40,7 @@ static uint8_t *allocate(size_t size) {
 
 static fixture set_up(void) {
   fake = (fake_faults){0};
-  fixture f = {.arena = allocate(net_ARENA_BYTES),
-               .state = allocate(net_STATE_BYTES)};
+  fixture f = {.arena = allocate(net_ARENA_BYTES), .state = allocate(net_STATE_BYTES)};
   CHECK(net_init(&f.net, f.arena, f.state) == TTE_OK);
   memcpy(f.before, f.state, net_STATE_BYTES);
   return f;
@@ -83,8 +82,7 @@ static void test_init(void) {
 }
 
 static void test_incompatible_library(void) {
-  static const fake_faults faults[] = {
-      {.no_library = 1}, {.version = 5}, {.memory = 1}};
+  static const fake_faults faults[] = {{.no_library = 1}, {.version = 5}, {.memory = 1}};
   fixture f = set_up();
   for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); ++i) {
     net_t net = {0};
@@ -107,10 +105,8 @@ static void test_not_initialized(void) {
   CHECK(net_quantize_input_f32(&net, values) == TTE_ERROR_NOT_INITIALIZED);
   CHECK(net_infer(&net, NULL) == TTE_ERROR_NOT_INITIALIZED);
   CHECK(net_train_step(&net, 0, 0.1f, NULL) == TTE_ERROR_NOT_INITIALIZED);
-  CHECK(net_save_state(&net, bytes, sizeof(bytes)) ==
-        TTE_ERROR_NOT_INITIALIZED);
-  CHECK(net_load_state(&net, bytes, sizeof(bytes)) ==
-        TTE_ERROR_NOT_INITIALIZED);
+  CHECK(net_save_state(&net, bytes, sizeof(bytes)) == TTE_ERROR_NOT_INITIALIZED);
+  CHECK(net_load_state(&net, bytes, sizeof(bytes)) == TTE_ERROR_NOT_INITIALIZED);
   CHECK(net_infer(NULL, NULL) == TTE_ERROR_NOT_INITIALIZED);
   memset(&net, 0xA5, sizeof(net)); // whatever was on a stack
   CHECK(net_infer(&net, NULL) == TTE_ERROR_NOT_INITIALIZED);
@@ -157,8 +153,7 @@ static void test_arguments_of_train_step(void) {
   uint8_t arena[net_ARENA_BYTES];
   memcpy(arena, f.arena, sizeof(arena));
   CHECK(net_train_step(&f.net, -1, 0.1f, NULL) == TTE_ERROR_LABEL_OUT_OF_RANGE);
-  CHECK(net_train_step(&f.net, net_CLASSES, 0.1f, NULL) ==
-        TTE_ERROR_LABEL_OUT_OF_RANGE);
+  CHECK(net_train_step(&f.net, net_CLASSES, 0.1f, NULL) == TTE_ERROR_LABEL_OUT_OF_RANGE);
   for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); ++i)
     CHECK(net_train_step(&f.net, 0, rates[i], NULL) == TTE_ERROR_LEARNING_RATE);
   CHECK(memcmp(arena, f.arena, sizeof(arena)) == 0);
@@ -241,8 +236,7 @@ static void test_state_round_trip(void) {
   memcpy(f.before, f.state, net_STATE_BYTES);
 
   CHECK(net_save_state(&f.net, NULL, 0) == TTE_ERROR_INVALID_ARGUMENT);
-  CHECK(net_save_state(&f.net, saved, net_SAVED_STATE_BYTES - 1) ==
-        TTE_ERROR_BUFFER_TOO_SMALL);
+  CHECK(net_save_state(&f.net, saved, net_SAVED_STATE_BYTES - 1) == TTE_ERROR_BUFFER_TOO_SMALL);
   CHECK(net_save_state(&f.net, saved, net_SAVED_STATE_BYTES) == TTE_OK);
   CHECK(net_init(&f.net, f.arena, f.state) == TTE_OK);
   CHECK(!state_is_untouched(&f));
@@ -283,8 +277,7 @@ static void test_bad_states(void) {
   frozen_t frozen;
   uint8_t *state = allocate(frozen_STATE_BYTES);
   CHECK(frozen_init(&frozen, f.arena, state) == TTE_OK);
-  CHECK(frozen_load_state(&frozen, saved, size) ==
-        TTE_ERROR_STATE_OF_OTHER_MODEL);
+  CHECK(frozen_load_state(&frozen, saved, size) == TTE_ERROR_STATE_OF_OTHER_MODEL);
   CHECK(net_load_state(&f.net, saved, size) == TTE_OK);
   free(state);
   tear_down(&f);
@@ -293,8 +286,7 @@ static void test_bad_states(void) {
 static void test_status_strings(void) {
   for (int i = 0; i <= TTE_ERROR_STATE_OF_OTHER_MODEL; ++i)
     for (int j = 0; j < i; ++j)
-      CHECK(strcmp(tte_status_string((tte_status)i),
-                   tte_status_string((tte_status)j)) != 0);
+      CHECK(strcmp(tte_status_string((tte_status)i), tte_status_string((tte_status)j)) != 0);
   CHECK(tte_status_string((tte_status)1000) != NULL);
 }
 

@@ -40,8 +40,7 @@ def bound(image: Path, target: Target) -> StackBound:
     """The bound of everything from reset on, and one interrupt on top of it."""
     if target.board is None:
         raise TTEError(f"target {target.name} has no board: its stack is not bounded")
-    objdump = toolchain.find(target.tool("objdump"))
-    functions = _disassemble(toolchain.run(objdump, "-d", "--no-show-raw-insn", str(image)))
+    functions = _functions(image, target)
     root, handlers = _entry_points(image)
     graph = _Graph(functions, roots=handlers | {root})
     depth, path = graph.deepest(root)
@@ -53,9 +52,12 @@ def bound(image: Path, target: Target) -> StackBound:
 
 def frames(image: Path, target: Target) -> dict[str, int]:
     """Bytes of stack that each function of an image takes by itself."""
+    return {name: function.frame for name, function in _functions(image, target).items()}
+
+
+def _functions(image: Path, target: Target) -> dict[str, _Function]:
     objdump = toolchain.find(target.tool("objdump"))
-    functions = _disassemble(toolchain.run(objdump, "-d", "--no-show-raw-insn", str(image)))
-    return {name: function.frame for name, function in functions.items()}
+    return _disassemble(toolchain.run(objdump, "-d", "--no-show-raw-insn", str(image)))
 
 
 class _Graph:
@@ -69,7 +71,9 @@ class _Graph:
         if name in callers:
             raise TTEError(f"stack has no bound: {' calls '.join((*callers, name))}")
         if name not in self._known:
-            function = self._functions[name]
+            function = self._functions.get(name)
+            if function is None:
+                raise TTEError(f"stack has no bound: {callers[-1]} calls {name}, which has no code")
             if function.dynamic:
                 raise TTEError(f"stack has no bound: {name} has '{function.dynamic}'")
             callees = function.callees | (self._pointed if function.calls_pointers else set())
@@ -129,6 +133,8 @@ class _ArmReader:
             self._function.frame += int(match[1])
         elif mnemonic in ("sub", "subw") and registers[0] == "sp":
             self._function.frame += self._amount(registers[-1], line)
+        elif mnemonic in ("add", "addw") and registers[0] == "sp":
+            self._amount(registers[-1], line)  # gives back, if by a known amount
         elif mnemonic in ("sub", "subw") and registers[1:2] == ["sp"]:
             self._below_stack[registers[0]] = self._amount(registers[2], line)
         elif mnemonic in ("mov", "add") and registers[1:2] == ["sp"]:

@@ -7,10 +7,7 @@
 
 #include <stddef.h>
 
-typedef enum semihosting_mode {
-  SEMIHOSTING_READ = 1,
-  SEMIHOSTING_WRITE = 5
-} semihosting_mode;
+typedef enum semihosting_mode { SEMIHOSTING_READ = 1, SEMIHOSTING_WRITE = 5 } semihosting_mode;
 
 // A handle of a host file, or -1.
 int semihosting_open(const char *path, semihosting_mode mode);

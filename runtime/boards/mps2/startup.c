@@ -55,8 +55,7 @@ static void print_hexadecimal(const char *name, uint32_t value) {
   semihosting_print(digits);
 }
 
-__attribute__((used)) static _Noreturn void
-report_fault(const uint32_t *frame) {
+__attribute__((used)) static _Noreturn void report_fault(const uint32_t *frame) {
   if (frame < stack_bottom) {
     semihosting_print("fault: stack overflow\n");
   } else {
@@ -79,8 +78,7 @@ __attribute__((naked)) static void fault_handler(void) {
 enum { MPU_NO_ACCESS = 0x10000000, MPU_READ_ONLY = 0x06020000 };
 
 // `base` is a multiple of the region's 2^log2_size bytes.
-static void protect(uint32_t region, uint32_t base, uint32_t log2_size,
-                    uint32_t access) {
+static void protect(uint32_t region, uint32_t base, uint32_t log2_size, uint32_t access) {
   MPU_RBAR = base | 0x10 | region;
   MPU_RASR = access | (log2_size - 1) << 1 | 1;
 }

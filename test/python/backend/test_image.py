@@ -194,7 +194,8 @@ def test_all_ways_to_take_stack_are_counted() -> None:
   24:	mov	sp, r4
   28:	sub.w	r4, r7, #16
   2c:	mov	sp, r4
-  30:	pop	{r4, r6-r8, pc}
+  30:	add	sp, ip
+  32:	pop	{r4, r6-r8, pc}
 """
     expected = 20 + 4 + 8 + 32 + 4 + 1024 + (0x10000 + 4464) + 64
     assert stack._disassemble(listing)["kernel"].frame == expected
