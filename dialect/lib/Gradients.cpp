@@ -57,7 +57,7 @@ SmallVector<Value> Conv2DOp::buildGradients(OpBuilder &builder, Value outGrad,
         operand.getOperandNumber() == getNumOperands() - 1)
       return BiasGradOp::create(builder, getLoc(), type, masked);
     int64_t offset =
-        offsetOfPart(getWeights(), operand.getOperandNumber() - firstWeight, isDepthwise() ? 3 : 2);
+        offsetOfPart(getWeights(), operand.getOperandNumber() - firstWeight, getWeightAxis());
     return Conv2DWeightGradOp::create(builder, getLoc(), type, getInput(), masked, getStrides(),
                                       getPadding(), getDilations(), getGroups(), offset);
   });
@@ -73,7 +73,8 @@ SmallVector<Value> DenseOp::buildGradients(OpBuilder &builder, Value outGrad,
       return DenseInputGradOp::create(builder, getLoc(), type, masked, getWeights());
     if (getBias() && operand.getOperandNumber() == getNumOperands() - 1)
       return BiasGradOp::create(builder, getLoc(), type, masked);
-    int64_t offset = offsetOfPart(getWeights(), operand.getOperandNumber() - firstWeight, 0);
+    int64_t offset =
+        offsetOfPart(getWeights(), operand.getOperandNumber() - firstWeight, getWeightAxis());
     return DenseWeightGradOp::create(builder, getLoc(), type, getInput(), masked, offset);
   });
 }

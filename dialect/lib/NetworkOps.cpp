@@ -19,7 +19,7 @@ LogicalResult Conv2DOp::verify() {
   if (failed(verifyRank(*this, "input", input, 4)) ||
       failed(verifyRank(*this, "result", result, 4)))
     return failure();
-  int64_t axis = isDepthwise() ? 3 : 2;
+  int64_t axis = getWeightAxis();
   FailureOr<SmallVector<int64_t>> weight = verifyWeightParts(*this, getWeights(), axis);
   if (failed(weight))
     return failure();
@@ -30,7 +30,7 @@ LogicalResult Conv2DOp::verify() {
   if (groups < 1 || inputChannels % groups || channels % groups)
     return emitOpError() << groups << " groups must divide " << inputChannels << " input and "
                          << channels << " output channels";
-  if (getWeights().size() > 1 && groups != 1 && !isDepthwise())
+  if (getWeights().size() > 1 && !allowsWeightParts())
     return emitOpError() << "several parts of the weight need an ungrouped or depthwise "
                             "convolution, found "
                          << groups << " groups";
@@ -168,16 +168,6 @@ OpFoldResult ReshapeOp::fold(FoldAdaptor) {
   return getInput().getType() == getType() ? OpFoldResult(getInput()) : OpFoldResult();
 }
 
-/// The element type of a box of `input` at `offsets` with `shape`.
-static Type sliceElementType(RankedTensorType input, ArrayRef<int64_t> offsets,
-                             ArrayRef<int64_t> shape) {
-  int64_t axis = getQuantizedAxis(input);
-  if (axis < 0)
-    return input.getElementType();
-  auto quantized = cast<quant::UniformQuantizedPerAxisType>(input.getElementType());
-  return withScales(quantized, axis, quantized.getScales().slice(offsets[axis], shape[axis]));
-}
-
 LogicalResult SliceOp::verify() {
   RankedTensorType input = typeOf(getInput()), result = typeOf(getResult());
   int64_t rank = input.getRank();
@@ -190,7 +180,7 @@ LogicalResult SliceOp::verify() {
       return emitOpError() << "box [" << getOffsets()[d] << ", "
                            << getOffsets()[d] + result.getDimSize(d) << ") leaves dimension " << d
                            << " of size " << input.getDimSize(d);
-  Type expected = sliceElementType(input, getOffsets(), result.getShape());
+  Type expected = getSlicedType(input, getOffsets(), result.getShape()).getElementType();
   if (result.getElementType() != expected)
     return emitOpError() << "element type of the result must be " << expected << ", found "
                          << result.getElementType();

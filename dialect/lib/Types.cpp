@@ -91,6 +91,16 @@ QuantizedType tte::withScales(QuantizedType type, int32_t axis, ArrayRef<double>
                                           type.getStorageTypeMin(), type.getStorageTypeMax());
 }
 
+RankedTensorType tte::getSlicedType(RankedTensorType type, ArrayRef<int64_t> offsets,
+                                    ArrayRef<int64_t> shape) {
+  Type element = type.getElementType();
+  if (auto perAxis = dyn_cast<UniformQuantizedPerAxisType>(element)) {
+    int32_t axis = perAxis.getQuantizedDimension();
+    element = withScales(perAxis, axis, perAxis.getScales().slice(offsets[axis], shape[axis]));
+  }
+  return RankedTensorType::get(shape, element);
+}
+
 double tte::printableScale(double scale) {
   std::string text;
   llvm::raw_string_ostream(text) << scale;

@@ -15,6 +15,11 @@ int64_t mlirTTEGetMacs(MlirOperation op) {
   return macs ? macs.getMacs() : 0;
 }
 
+int64_t mlirTTEGetWeightAxis(MlirOperation op) {
+  auto weighted = llvm::dyn_cast<tte::WeightedOpInterface>(unwrap(op));
+  return weighted ? weighted.getWeightAxis() : -1;
+}
+
 MlirAttribute mlirTTERangeAttrGet(MlirContext context, double min, double max) {
   return wrap(tte::RangeAttr::get(unwrap(context), min, max));
 }

@@ -14,6 +14,10 @@ MLIR_CAPI_EXPORTED void mlirTTERegisterPasses(void);
 /// Multiply-accumulates of an op with MacOpInterface, else 0.
 MLIR_CAPI_EXPORTED int64_t mlirTTEGetMacs(MlirOperation op);
 
+/// The axis along which the parts of an op's weight follow each other
+/// (WeightedOpInterface), else -1.
+MLIR_CAPI_EXPORTED int64_t mlirTTEGetWeightAxis(MlirOperation op);
+
 MLIR_CAPI_EXPORTED MlirAttribute mlirTTERangeAttrGet(MlirContext context, double min, double max);
 MLIR_CAPI_EXPORTED bool mlirTTEAttrIsInterval(MlirAttribute attribute);
 MLIR_CAPI_EXPORTED double mlirTTEIntervalGetMin(MlirAttribute attribute);

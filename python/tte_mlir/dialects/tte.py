@@ -16,6 +16,7 @@ from .._libs._tte import (  # noqa: F401
     range_attr,
     update_attr,
     update_range,
+    weight_axis,
 )
 from ._tte_ops_gen import *  # noqa: F403
 

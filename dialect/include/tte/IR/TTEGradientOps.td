@@ -12,7 +12,7 @@ include "tte/IR/TTEOpBase.td"
 class TTE_GradientOp<string mnemonic, list<Trait> traits = []>
     : TTE_Op<mnemonic, [Pure] # traits>;
 
-def TTE_Conv2DInputGradOp : TTE_GradientOp<"conv2d_input_grad", [
+def TTE_Conv2DInputGradOp : TTE_GradientOp<"conv2d_input_grad", [TTE_WeightedOpInterface,
     DeclareOpInterfaceMethods<TTE_MacOpInterface>]> {
   let summary = "Gradient of conv2d with respect to its input";
   let description = [{
@@ -38,6 +38,8 @@ def TTE_Conv2DInputGradOp : TTE_GradientOp<"conv2d_input_grad", [
   let hasVerifier = 1;
   let extraClassDeclaration = [{
     bool isDepthwise();
+    int64_t getWeightAxis() { return isDepthwise() ? 3 : 2; }
+    bool allowsWeightParts() { return getGroups() == 1 || isDepthwise(); }
   }];
 }
 
@@ -73,7 +75,7 @@ def TTE_Conv2DWeightGradOp : TTE_GradientOp<"conv2d_weight_grad", [
   }];
 }
 
-def TTE_DenseInputGradOp : TTE_GradientOp<"dense_input_grad", [
+def TTE_DenseInputGradOp : TTE_GradientOp<"dense_input_grad", [TTE_WeightedOpInterface,
     DeclareOpInterfaceMethods<TTE_MacOpInterface>]> {
   let summary = "Gradient of dense with respect to its input";
   let description = [{
@@ -86,6 +88,10 @@ def TTE_DenseInputGradOp : TTE_GradientOp<"dense_input_grad", [
     $gradient `weights` `(` $weights `)` attr-dict `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    int64_t getWeightAxis() { return 0; }
+    bool allowsWeightParts() { return true; }
+  }];
 }
 
 def TTE_DenseWeightGradOp : TTE_GradientOp<"dense_weight_grad", [

@@ -57,4 +57,49 @@ def TTE_StateUpdateOpInterface : OpInterface<"StateUpdateOpInterface"> {
   ];
 }
 
+def TTE_ClampingOpInterface : OpInterface<"ClampingOpInterface"> {
+  let cppNamespace = "::tte";
+  let description = [{
+    Ops that can clamp their result to a range of its stored domain. A clamp
+    after them needs no op of its own.
+  }];
+  let methods = [
+    InterfaceMethod<"The range, or null.", "::tte::ClampAttr", "getClampAttr">,
+    InterfaceMethod<"Sets the range.", "void", "setClampAttr", (ins "::tte::ClampAttr":$clamp)>
+  ];
+}
+
+def TTE_WeightedOpInterface : OpInterface<"WeightedOpInterface"> {
+  let cppNamespace = "::tte";
+  let description = [{
+    Ops that read a weight, given in parts concatenated along one axis: the
+    input channels, or the channels of a depthwise convolution.
+  }];
+  let methods = [
+    InterfaceMethod<"The parts of the weight.", "::mlir::MutableOperandRange",
+                    "getWeightsMutable">,
+    InterfaceMethod<"The axis along which the parts follow each other.", "int64_t",
+                    "getWeightAxis">,
+    InterfaceMethod<"Whether the weight may have several parts.", "bool", "allowsWeightParts">
+  ];
+}
+
+def TTE_AffineOpInterface : OpInterface<"AffineOpInterface", [TTE_WeightedOpInterface]> {
+  let cppNamespace = "::tte";
+  let description = [{
+    Layers: sums of products of an input and a weight (last dimension: output
+    channels) plus a bias (output channels).
+  }];
+  let methods = [
+    InterfaceMethod<"The activation.", "::mlir::Value", "getInput">,
+    InterfaceMethod<"The bias, if there is one.", "::mlir::MutableOperandRange",
+                    "getBiasMutable">
+  ];
+}
+
+/// The result keeps the scale and zero point of the first operand.
+def TTE_KeepsScale : NativeOpTrait<"KeepsScale"> {
+  let cppNamespace = "::tte";
+}
+
 #endif // TTE_INTERFACES_TD

@@ -8,6 +8,7 @@ class TTE_NetworkOp<string mnemonic, list<Trait> traits = []>
     : TTE_Op<mnemonic, [Pure, DeclareOpInterfaceMethods<TTE_GradientOpInterface>] # traits>;
 
 def TTE_Conv2DOp : TTE_NetworkOp<"conv2d", [AttrSizedOperandSegments,
+    TTE_AffineOpInterface, TTE_ClampingOpInterface,
     DeclareOpInterfaceMethods<TTE_MacOpInterface>]> {
   let summary = "Two-dimensional convolution, grouped or depthwise";
   let description = [{
@@ -59,10 +60,13 @@ def TTE_Conv2DOp : TTE_NetworkOp<"conv2d", [AttrSizedOperandSegments,
   let hasVerifier = 1;
   let extraClassDeclaration = [{
     bool isDepthwise();
+    int64_t getWeightAxis() { return isDepthwise() ? 3 : 2; }
+    bool allowsWeightParts() { return getGroups() == 1 || isDepthwise(); }
   }];
 }
 
 def TTE_DenseOp : TTE_NetworkOp<"dense", [AttrSizedOperandSegments,
+    TTE_AffineOpInterface, TTE_ClampingOpInterface,
     DeclareOpInterfaceMethods<TTE_MacOpInterface>]> {
   let summary = "Fully connected layer";
   let description = [{
@@ -82,9 +86,13 @@ def TTE_DenseOp : TTE_NetworkOp<"dense", [AttrSizedOperandSegments,
     attr-dict `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    int64_t getWeightAxis() { return 0; }
+    bool allowsWeightParts() { return true; }
+  }];
 }
 
-def TTE_AddOp : TTE_NetworkOp<"add", [Commutative]> {
+def TTE_AddOp : TTE_NetworkOp<"add", [Commutative, TTE_ClampingOpInterface]> {
   let summary = "Elementwise sum";
   let description = [{
     result = clamp(lhs + rhs), shapes alike. Residual connections in the forward
@@ -106,7 +114,7 @@ def TTE_AddOp : TTE_NetworkOp<"add", [Commutative]> {
   let hasVerifier = 1;
 }
 
-class TTE_PoolOp<string mnemonic> : TTE_NetworkOp<mnemonic> {
+class TTE_PoolOp<string mnemonic> : TTE_NetworkOp<mnemonic, [TTE_KeepsScale]> {
   let arguments = (ins TTE_Tensor:$input, DenseI64ArrayAttr:$kernel,
                        DefaultValuedAttr<DenseI64ArrayAttr, "{1, 1}">:$strides,
                        DefaultValuedAttr<DenseI64ArrayAttr, "{0, 0, 0, 0}">:$padding);
@@ -138,7 +146,8 @@ def TTE_MaxPool2DOp : TTE_PoolOp<"max_pool2d"> {
   }];
 }
 
-def TTE_ClampOp : TTE_NetworkOp<"clamp", [AllTypesMatch<["input", "result"]>]> {
+def TTE_ClampOp : TTE_NetworkOp<"clamp", [AllTypesMatch<["input", "result"]>, TTE_KeepsScale,
+    TTE_ClampingOpInterface]> {
   let summary = "Clamp to a range; ReLU is <0.0, inf>, ReLU6 <0.0, 6.0>";
   let description = [{
     result = min(max(input, range.min), range.max), in the stored domain.
@@ -146,9 +155,13 @@ def TTE_ClampOp : TTE_NetworkOp<"clamp", [AllTypesMatch<["input", "result"]>]> {
   let arguments = (ins TTE_Tensor:$input, TTE_ClampAttr:$range);
   let results = (outs TTE_Tensor:$result);
   let assemblyFormat = "$input $range attr-dict `:` type($input)";
+  let extraClassDeclaration = [{
+    ::tte::ClampAttr getClampAttr() { return getRangeAttr(); }
+    void setClampAttr(::tte::ClampAttr clamp) { setRangeAttr(clamp); }
+  }];
 }
 
-def TTE_ReshapeOp : TTE_NetworkOp<"reshape"> {
+def TTE_ReshapeOp : TTE_NetworkOp<"reshape", [TTE_KeepsScale]> {
   let summary = "The same elements in row-major order under another shape";
   let description = [{
     Element type and number of elements stay. Types quantized per axis keep the
@@ -161,7 +174,7 @@ def TTE_ReshapeOp : TTE_NetworkOp<"reshape"> {
   let hasFolder = 1;
 }
 
-def TTE_SliceOp : TTE_NetworkOp<"slice"> {
+def TTE_SliceOp : TTE_NetworkOp<"slice", [TTE_KeepsScale]> {
   let summary = "A box of a tensor";
   let description = [{
     result[i...] = input[i + offsets...]; the box has the shape of the result.
@@ -174,7 +187,7 @@ def TTE_SliceOp : TTE_NetworkOp<"slice"> {
   let hasFolder = 1;
 }
 
-def TTE_PermuteOp : TTE_NetworkOp<"permute"> {
+def TTE_PermuteOp : TTE_NetworkOp<"permute", [TTE_KeepsScale]> {
   let summary = "Permute dimensions";
   let description = [{
     Dimension d of the result is dimension `permutation[d]` of the input. The

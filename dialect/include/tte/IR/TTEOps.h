@@ -14,10 +14,17 @@
 
 #include "tte/IR/TTEDialect.h.inc"
 #include "tte/IR/TTEEnums.h.inc"
-#include "tte/IR/TTEInterfaces.h.inc"
 #include "tte/IR/TTETypes.h"
 #define GET_ATTRDEF_CLASSES
 #include "tte/IR/TTEAttributes.h.inc"
+#include "tte/IR/TTEInterfaces.h.inc"
+
+namespace tte {
+/// The result keeps the scale and zero point of the first operand.
+template <typename ConcreteOp>
+struct KeepsScale : mlir::OpTrait::TraitBase<ConcreteOp, KeepsScale> {};
+} // namespace tte
+
 #define GET_OP_CLASSES
 #include "tte/IR/TTEOps.h.inc"
 

@@ -39,6 +39,11 @@ int64_t getQuantizedAxis(mlir::Type type);
 mlir::quant::QuantizedType withScales(mlir::quant::QuantizedType type, int32_t axis,
                                       llvm::ArrayRef<double> scales);
 
+/// The type of a box of a tensor of type `type` at `offsets` with `shape`: along its axis a
+/// quantized type keeps the scales of the channels in the box.
+mlir::RankedTensorType getSlicedType(mlir::RankedTensorType type, llvm::ArrayRef<int64_t> offsets,
+                                     llvm::ArrayRef<int64_t> shape);
+
 /// `scale` as its printed form reads back: quantized types print seven digits, so
 /// whoever makes a type rounds its scales with this, and text loses nothing.
 double printableScale(double scale);
