@@ -43,4 +43,55 @@ def FormDispatches : Pass<"tte-form-dispatches", "::mlir::func::FuncOp"> {
   }];
 }
 
+def Schedule : Pass<"tte-schedule", "::mlir::func::FuncOp"> {
+  let summary = "Order dispatches so that as little as possible is live at once";
+  let description = [{
+    Looks for the order of least peak among all orders in which values exist
+    before they are read and a state is overwritten after every reader of its
+    old value (MCUNetV3, section 3.3, reorders updates likewise). The peak is the largest
+    sum, over the dispatches, of the bytes in the arena that are live while it
+    runs: its operands, its results and scratch included, state and constants
+    not.
+
+    The search is exact (binary search on the budget, memoised depth-first
+    search over sets of executed dispatches) up to `search-limit` sets a budget;
+    beyond, the best order found stands. The function gets
+
+        tte.schedule = {lower_bound = 96, optimal = true, peak_live = 96}
+
+    in bytes; `optimal` says that bound and peak meet.
+  }];
+  let options = [
+    Option<"searchLimit", "search-limit", "uint64_t", "100000",
+           "Sets of executed dispatches visited for one budget">
+  ];
+}
+
+def PlanMemory : Pass<"tte-plan-memory", "::mlir::ModuleOp"> {
+  let summary = "Give each value its bytes and turn dispatches into calls of kernels";
+  let description = [{
+    Functions lose their arguments and results and become lists of buffers
+    (`tte.subspan`, `tte.flash`) and of `tte.call`s in the given order; regions
+    of dispatches become `tte.kernel`s in the module `@kernels`, equal ones one.
+
+    The state space is one for all functions: the step counter first, then the
+    states in the order of the arguments. Arena: values that live at one time
+    are disjoint (greedy by size, lowest offset that fits); the input lies at
+    the same offset in every function; loss and scores stay to the end.
+
+    What the caller must know stands on the buffers: `tte.role` and `tte.state`
+    as on the arguments and results before, and `tte.tensor`, the type with its
+    scales. `tte.value` numbers the values of the arena: buffers that show one
+    value under several shapes share it. The module gets `tte.arena = {bytes,
+    lower_bound, optimal}` and `tte.state_bytes`, each function its own
+    `tte.arena`; all in bytes.
+  }];
+  let options = [
+    Option<"arenaAlignment", "arena-alignment", "int64_t", "16",
+           "Alignment of values in the arena, in bytes">,
+    Option<"stateAlignment", "state-alignment", "int64_t", "16",
+           "Alignment of values in the state, in bytes">
+  ];
+}
+
 #endif // TTE_PASSES_MEMORY_TD

@@ -1,0 +1,36 @@
+// RUN: tte-opt %s --pass-pipeline='builtin.module(func.func(tte-schedule))' --split-input-file --verify-diagnostics
+
+func.func @no_dispatch(%x: tensor<4xf32>) -> tensor<4xf32> {
+  // expected-error @+1 {{'tte.clamp' must be in a tte.dispatch}}
+  %0 = tte.clamp %x <0.0, 6.0> : tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+func.func @overwritten_twice(%w: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  // expected-note @+1 {{the other dispatch}}
+  %0 = tte.dispatch plain update (%a = %w : tensor<4xf32>) -> tensor<4xf32> tied [0] {
+    %2 = tte.clamp %a <0.0, 6.0> : tensor<4xf32>
+    tte.yield %2 : tensor<4xf32>
+  }
+  // expected-error @+1 {{'tte.dispatch' op overwrites a value that another dispatch overwrites}}
+  %1 = tte.dispatch plain update (%a = %w : tensor<4xf32>) -> tensor<4xf32> tied [0] {
+    %2 = tte.clamp %a <0.0, 5.0> : tensor<4xf32>
+    tte.yield %2 : tensor<4xf32>
+  }
+  return %0, %1 : tensor<4xf32>, tensor<4xf32>
+}
+
+// -----
+
+ml_program.global private @c(dense<1.0> : tensor<4xf32>) : tensor<4xf32>
+func.func @constant() -> tensor<4xf32> {
+  %0 = ml_program.global_load_const @c : tensor<4xf32>
+  // expected-error @+1 {{'tte.dispatch' op overwrites a constant}}
+  %1 = tte.dispatch plain update (%a = %0 : tensor<4xf32>) -> tensor<4xf32> tied [0] {
+    %2 = tte.clamp %a <0.0, 6.0> : tensor<4xf32>
+    tte.yield %2 : tensor<4xf32>
+  }
+  return %1 : tensor<4xf32>
+}
