@@ -4,6 +4,79 @@
 
 include "mlir/Pass/PassBase.td"
 
+def FuseClamp : Pass<"tte-fuse-clamp", "::mlir::func::FuncOp"> {
+  let summary = "Fuse clamps (ReLU, ReLU6) into the ops that can clamp their own result";
+  let description = [{
+    A `tte.clamp` that alone reads the result of a convolution, a dense layer,
+    an addition or another clamp becomes the `clamp` range of that op. The
+    calibrated range of the clamp, if there is one, moves along: what counts is
+    the range behind the clamp.
+
+    ```mlir
+    %0 = tte.add %a, %b : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    %1 = tte.clamp %0 <0.0, 6.0> : tensor<4xf32>
+    ```
+
+    becomes
+
+    ```mlir
+    %0 = tte.add %a, %b clamp <0.0, 6.0> : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    ```
+  }];
+}
+
+def Quantize : Pass<"tte-quantize", "::mlir::ModuleOp"> {
+  let summary = "From f32 and calibrated ranges to quantized types";
+  let description = [{
+    Turns `@forward` and its parameters from f32 to `!quant.uniform`. Ranges are
+    the attributes `tte.range` of the function's arguments and of the ops that
+    compute on a new scale (`tte.conv2d`, `tte.dense`, `tte.add`); the pass
+    removes them. Run `tte-fuse-clamp` before.
+
+    * Activations: i8 with scale (max - min) / 255 over the range extended to
+      hold 0, and the zero point that puts 0 exactly on the grid. The scale is
+      at least 2^-8 of the accumulator's (`tte.add`: of the coarser operand's).
+    * Weights: i8<-127:127> with one scale per output channel, max |w| / 127. For
+      dead channels, s_w >= |b| / (s_x * min(2^30, bound)) and s_w >= 2^-16 of the
+      layer's largest; a channel of zeros has the layer's largest scale, a weight
+      of zeros 1 / 127.
+    * Biases: i32 with scale s_x * s_w; the storage range is +-bound with
+      bound = 2^31 - 1 - 255 * 127 * K for K products an output, so that no input
+      and no weight can overflow the accumulator.
+    * Pooling, reshapes, slices, permutations and lone clamps keep the grid of
+      their input; clamp ranges move onto the grid.
+    * Results stay f32: a layer that leads to a result through reshapes alone
+      scales its accumulator to f32; otherwise a `tte.dequantize` does.
+
+    Values round half to even, and scales are those that the text of a type
+    keeps (seven digits). A missing range and a parameter without a finite dense
+    value are errors that name the layer.
+
+    ```mlir
+    ml_program.global private @"fc.weight"(dense<[[1.27], [-0.5]]> : tensor<2x1xf32>) : tensor<2x1xf32>
+    func.func @forward(%x: tensor<1x2xf32> {tte.range = #tte.range<0.0, 2.55>}) -> tensor<1x1xf32> {
+      %w = ml_program.global_load_const @"fc.weight" : tensor<2x1xf32>
+      %0 = tte.dense %x weights(%w) : (tensor<1x2xf32>, tensor<2x1xf32>) -> tensor<1x1xf32>
+      return %0 : tensor<1x1xf32>
+    }
+    ```
+
+    becomes
+
+    ```mlir
+    !activation = !quant.uniform<i8:f32, 0.01:-128>
+    !weight = !quant.uniform<i8<-127:127>:f32:1, {0.01}>
+    ml_program.global private @"fc.weight"(dense<[[127], [-50]]> : tensor<2x1xi8>) : tensor<2x1x!weight>
+    func.func @forward(%x: tensor<1x2x!activation>) -> tensor<1x1xf32> {
+      %w = ml_program.global_load_const @"fc.weight" : tensor<2x1x!weight>
+      %0 = tte.dense %x weights(%w) : (tensor<1x2x!activation>, tensor<2x1x!weight>) -> tensor<1x1xf32>
+      return %0 : tensor<1x1xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["::tte::TTEDialect"];
+}
+
 def QAS : Pass<"tte-qas", "::mlir::func::FuncOp"> {
   let summary = "Quantization-aware scaling of the gradients of quantized parameters";
   let description = [{
