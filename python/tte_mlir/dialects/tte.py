@@ -2,7 +2,7 @@
 """The `tte` dialect: op classes and builders. Importing it registers the dialect and the
 passes with every later `mlir.ir.Context`."""
 
-import mlir.ir  # noqa: F401  (loads libMLIRPythonCAPI.so, which the extension links)
+import mlir.ir as ir  # loads libMLIRPythonCAPI.so, which the extension links
 from mlir._mlir_libs import _mlir, get_dialect_registry
 
 from .._libs import _tte
@@ -22,3 +22,8 @@ from ._tte_ops_gen import *  # noqa: F403
 
 _mlir.globals.append_dialect_search_prefix("tte_mlir.dialects")
 _tte.register_dialects(get_dialect_registry())
+
+
+@ir.register_attribute_builder("TTE_Int64Attr", replace=True)
+def _int64_attr(value: int, context: ir.Context) -> ir.IntegerAttr:
+    return ir.IntegerAttr.get(ir.IntegerType.get_signless(64, context=context), value)
