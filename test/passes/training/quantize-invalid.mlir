@@ -67,11 +67,11 @@ func.func @forward(%x: tensor<1x4xf32> {tte.range = #tte.range<0.0, 1.0>}) -> te
 
 // -----
 
-ml_program.global private @weight(dense<1.0> : tensor<66311x1xf32>) : tensor<66311x1xf32>
-func.func @forward(%x: tensor<1x66311xf32> {tte.range = #tte.range<0.0, 1.0>}) -> tensor<1x1xf32> {
-  %w = ml_program.global_load_const @weight : tensor<66311x1xf32>
-  // expected-error@below {{tte.dense sums 66311 products an output, but more than 66310 may overflow the 32-bit accumulator}}
-  %0 = tte.dense %x weights(%w) : (tensor<1x66311xf32>, tensor<66311x1xf32>) -> tensor<1x1xf32>
+ml_program.global private @weight(dense<1.0> : tensor<66312x1xf32>) : tensor<66312x1xf32>
+func.func @forward(%x: tensor<1x66312xf32> {tte.range = #tte.range<0.0, 1.0>}) -> tensor<1x1xf32> {
+  %w = ml_program.global_load_const @weight : tensor<66312x1xf32>
+  // expected-error@below {{tte.dense sums 66312 products an output, but more than 66311 may overflow the 32-bit accumulator}}
+  %0 = tte.dense %x weights(%w) : (tensor<1x66312xf32>, tensor<66312x1xf32>) -> tensor<1x1xf32>
   return %0 : tensor<1x1xf32>
 }
 

@@ -1,7 +1,7 @@
 // RUN: tte-opt %s --tte-quantize | FileCheck %s
 // A classifier of zeros can still learn: its grid reaches to +-1.
 
-// CHECK-DAG: !weight = !quant.uniform<i8<-127:127>:f32:1, {0.0078740160{{[0-9]*}},0.0078740160{{[0-9]*}}}>
+// CHECK-DAG: !weight = !quant.uniform<i8<-127:127>:f32:1, {0.007874{{[0-9]*}},0.007874{{[0-9]*}}}>
 // CHECK: @weight(dense<0> : tensor<3x2xi8>)
 ml_program.global private @weight(dense<0.0> : tensor<3x2xf32>) : tensor<3x2xf32>
 
