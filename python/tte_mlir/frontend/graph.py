@@ -32,13 +32,11 @@ class Tensor:
 
     Rank 4 is stored NHWC, other ranks as they are. `flattened` is (channels, height, width) where
     a map was flattened and its elements still lie in the order height, width, channels.
-    `sole_use` tells that the conversion at hand may change the op that computes the value.
     """
 
     value: ir.Value
     shape: tuple[int, ...]
     flattened: tuple[int, int, int] | None = None
-    sole_use: bool = True
 
 
 def stored_shape(shape: Sequence[int]) -> tuple[int, ...]:
@@ -64,7 +62,7 @@ class GraphBuilder:
             self._function.body, [input_type], [ir.Location.name("input")]
         )
         self.insertion_point = ir.InsertionPoint(block)
-        self.input = Tensor(block.arguments[0], tuple(input_shape), sole_use=False)
+        self.input = Tensor(block.arguments[0], tuple(input_shape))
         self._loads: dict[str, tuple[np.ndarray, ir.Value]] = {}
 
     def parameter(self, name: str, array: np.ndarray) -> ir.Value:

@@ -43,9 +43,8 @@ def import_torch(
 
     `input_shape` is PyTorch's (1, channels, height, width); the function's argument is NHWC.
     Parameters become ``ml_program.global`` under their qualified names: convolution weights in
-    HWIO, dense weights (in, out). Batch norm is folded into the layer before it, activations into
-    the clamp of the op before them. Raises TTEError with the module path and the operator for
-    whatever the dialect cannot express.
+    HWIO, dense weights (in, out). Batch norm is folded into the layer before it. Raises TTEError
+    with the module path and the operator for whatever the dialect cannot express.
     """
     program = torch_export.export(model, input_shape)
     torch_export.check_supported(program, {*CONVERTERS, "getitem"})
@@ -171,8 +170,7 @@ class _Walk:
                 raise conversion.refuse("of a value that is not computed from the input")
             with ir.Location.name(conversion.module):
                 result = CONVERTERS[operator](conversion, *arguments)
-        sole_use = result.sole_use and len(list(op.results[0].uses)) == 1
-        self._values[op.results[0]] = replace(result, sole_use=sole_use)
+        self._values[op.results[0]] = result
 
     def _following_norm(self, op: torch_ir.Operation) -> Affine | None:
         """The batch norm that alone reads the result of `op`."""

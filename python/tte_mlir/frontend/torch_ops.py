@@ -222,16 +222,9 @@ def _clamp_max(op: Conversion, x: Tensor, high: float) -> Tensor:
 
 
 def _clamp_to(op: Conversion, x: Tensor, low: float, high: float) -> Tensor:
-    """Clamps in the op that computes `x` where nothing else reads it, else by an op."""
     if low > high:
         raise op.refuse(f"clamps to the empty range [{low}, {high}]")
     clamp = tte.clamp_attr(x.value.context, low, high)
-    if x.sole_use and isinstance(x.value, ir.OpResult):
-        producer = x.value.owner.operation
-        clampable = isinstance(producer.opview, (tte.Conv2DOp, tte.DenseOp, tte.AddOp))
-        if clampable and "clamp" not in producer.attributes:
-            producer.attributes["clamp"] = clamp
-            return x
     return replace(x, value=tte.ClampOp(x.value.type, x.value, clamp).result)
 
 
@@ -354,9 +347,9 @@ def _reshape_to(op: Conversion, x: Tensor) -> Tensor:
         _, channels, height, width = x.shape
         ordered = height * width == 1 or channels == 1
         flattened = None if ordered else (channels, height, width)
-        return Tensor(op.builder.reshape(x.value, shape), shape, flattened, x.sole_use)
+        return Tensor(op.builder.reshape(x.value, shape), shape, flattened)
     value = op.builder.reshape(op.builder.in_torch_order(x), shape)
-    return replace(op.builder.from_torch_order(value), sole_use=x.sole_use)
+    return op.builder.from_torch_order(value)
 
 
 @_converts("aten.permute")
@@ -366,7 +359,7 @@ def _permute(op: Conversion, x: Tensor, dims: Sequence[int]) -> Tensor:
     if rank == 4:  # dimension d of the stored tensor is dimension NCHW_TO_NHWC[d] of PyTorch's
         dims = [NCHW_TO_NHWC.index(dims[d]) for d in NCHW_TO_NHWC]
     value = op.builder.permute(x.value, dims)
-    return Tensor(value, op.result_shape, sole_use=x.sole_use)
+    return Tensor(value, op.result_shape)
 
 
 @_converts("aten.transpose.int")

@@ -142,36 +142,25 @@ def test_linear_takes_a_flattened_map_without_permuting_it():
     assert "tensor<144x7xf32>" in text
 
 
-def test_batch_norm_and_activation_fold_into_the_layer():
+def test_batch_norm_folds_into_the_layer():
     model = nn.Sequential(
         nn.Conv2d(3, 8, 3, bias=False), nn.BatchNorm2d(8), nn.ReLU6(),
         nn.Conv2d(8, 8, 3, groups=8), nn.BatchNorm2d(8), nn.ReLU(),
         nn.Flatten(), nn.Linear(8 * 16, 6), nn.BatchNorm1d(6, affine=False),
     )  # fmt: skip
     text = check(randomize(model, seed=3), (1, 3, 8, 8))
-    assert "clamp <0.0, 6.0>" in text
-    assert "clamp <0.0, inf>" in text
     assert text.count("tte.conv2d") == 2
-    assert "tte.clamp" not in text
+    assert text.count("tte.clamp") == 2
     assert '@"0.bias"' in text or "@0.bias" in text
 
 
-def test_values_that_others_read_keep_their_range_and_scale():
-    """Neither a norm nor an activation may fold into a layer whose plain result is read too."""
-
+def test_batch_norm_does_not_fold_into_a_layer_that_others_read():
     def forward(m, x):
         y = m.conv(x)
-        return y + m.norm(y) + F.relu(y)
+        return y + m.norm(y)
 
     model = Function(forward, conv=nn.Conv2d(3, 4, 1), norm=nn.BatchNorm2d(4))
     check(randomize(model, seed=4), (1, 3, 5, 5))
-
-
-def test_activation_of_a_residual_sum_folds():
-    model = Function(lambda m, x: F.relu(x + m.conv(x)), conv=nn.Conv2d(3, 3, 3, padding=1))
-    text = check(randomize(model, seed=5), (1, 3, 5, 5))
-    assert "clamp <0.0, inf>" in text
-    assert "tte.clamp" not in text
 
 
 def test_a_layer_used_twice_has_one_parameter():
@@ -217,8 +206,7 @@ def test_mobilenet_v2():
     text = check(example.pretrained_model(), (1, *example.INPUT_SHAPE))
     counts = {op: text.count(f"tte.{op} ") for op in ("conv2d", "add", "avg_pool2d", "dense")}
     assert counts == {"conv2d": 52, "add": 10, "avg_pool2d": 1, "dense": 1}
-    assert text.count("clamp <0.0, 6.0>") == 35
-    assert "tte.clamp" not in text
+    assert text.count("<0.0, 6.0>") == 35
 
 
 class DataDependent(nn.Module):
