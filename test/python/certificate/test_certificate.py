@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Each kind of fault, planted into a sound plan, is seen."""
+
+import re
+
+import pytest
+from planned import parse, plan
+
+from tte_mlir.certificate import certify, check
+from tte_mlir.errors import TTEError
+
+
+@pytest.fixture(scope="module")
+def sound() -> str:
+    return plan()
+
+
+def training(text: str) -> tuple[str, str]:
+    """What comes before @train_step, and the rest."""
+    start = text.index("func.func @train_step")
+    return text[:start], text[start:]
+
+
+def edit(text: str, pattern: str, replacement: str) -> str:
+    """Replaces the one match of `pattern` in @train_step."""
+    head, body = training(text)
+    body, count = re.subn(pattern, replacement, body, flags=re.MULTILINE)
+    assert count == 1, f"{count} matches of {pattern}"
+    return head + body
+
+
+def move_after(text: str, moved: str, anchor: str) -> str:
+    """Moves the call in @train_step that matches `moved` behind the one that matches `anchor`."""
+    head, body = training(text)
+    lines = body.splitlines(keepends=True)
+    (line,) = (line for line in lines if re.search(moved, line))
+    lines.remove(line)
+    (place,) = (index for index, other in enumerate(lines) if re.search(anchor, other))
+    lines.insert(place + 1, line)
+    return head + "".join(lines)
+
+
+def faults(text: str) -> list[str]:
+    return [str(violation) for violation in check(parse(text))]
+
+
+def offset_of(text: str, what: str) -> int:
+    _, body = training(text)
+    return int(re.search(rf"\[(\d+)\] {{{what}", body)[1])
+
+
+def test_sound_plan(sound):
+    assert faults(sound) == []
+    certify(parse(sound))
+
+
+def test_no_plan():
+    with pytest.raises(TTEError, match="run tte-plan-memory first"):
+        check(parse("func.func @f() { return }"))
+
+
+def test_overlap_of_live_values(sound):
+    # The convolution's output, needed by the backward pass, is put on the image.
+    value = r"arena\[\d+\] ({tte.value = 6 : i64} : memref<1x4x4x4xf32>)"
+    found = faults(edit(sound, value, r"arena[0] \1"))
+    assert any("input is read after conv2d of layer conv has overwritten it" in f for f in found)
+
+
+def test_result_overwritten(sound):
+    loss = offset_of(sound, "tte.role = #tte.role<loss>")
+    gradient = r"arena\[\d+\] ({tte.value = 12 : i64} : memref<1x4xf32>)"
+    found = faults(edit(sound, gradient, rf"arena[{loss}] \1"))
+    assert any("loss is read after dense_input_grad of layer fc has overwr" in f for f in found)
+
+
+def test_read_before_write(sound):
+    found = faults(move_after(sound, r"@avg_pool2d ins", r"@dense ins"))
+    assert any("dense of layer fc: an input (1, 4) at 384 is read before it" in f for f in found)
+
+
+def test_update_before_last_reader(sound):
+    found = faults(move_after(sound, r"@dense_input_grad ins", r"@dense_weight_grad_sgd ins"))
+    assert found == [
+        "@train_step, dense_input_grad of layer fc: state fc.weight is read after its update by "
+        "dense_weight_grad_sgd of layer fc"
+    ]
+
+
+def test_missing_update(sound):
+    found = faults(edit(sound, r"^.*@conv2d_weight_grad_sgd.*\n", ""))
+    assert found == ["@train_step: state conv.weight is written 0 times, expected 1"]
+
+
+def test_second_update(sound):
+    found = faults(edit(sound, r"^(.*@conv2d_weight_grad_sgd.*\n)", r"\1\1"))
+    assert "@train_step: state conv.weight is written 2 times, expected 1" in found
+
+
+def test_update_in_inference(sound):
+    call = re.search(r"^.*@conv2d ins\((%\d+), (%\d+).*\n", sound, re.MULTILINE)
+    wrong = re.sub(r"outs\(.*?\)", f"outs({call[2]} : memref<1x1x2x4xf32>)", call[0])
+    found = faults(sound.replace(call[0], call[0] + wrong, 1))
+    assert "@forward: state conv.weight is written 1 times, expected 0" in found
+
+
+def test_misaligned(sound):
+    scores = r"arena\[\d+\] ({tte.role = #tte.role<scores>)"
+    (fault,) = faults(edit(sound, scores, r"arena[4] \1"))
+    assert fault == "@train_step: scores at 4 is not aligned to 16 bytes"
+
+
+@pytest.mark.parametrize(
+    ("space", "what", "size"),
+    [("arena", "tte.role = #tte.role<scores>", 704), ("state", "tte.state = @fc.weight", 96)],
+)
+def test_beyond_its_space(sound, space, what, size):
+    found = faults(edit(sound, rf"{space}\[\d+\] ({{{what})", rf"{space}[{size}] \1"))
+    assert any(f"leaves the {size} bytes of the {space}" in fault for fault in found)
+
+
+def test_state_inside_the_arena(sound):
+    found = faults(edit(sound, r"state\[\d+\] ({tte.state = @fc.weight)", r"arena[0] \1"))
+    assert "@train_step: fc.weight is state inside the arena" in found
+
+
+def test_states_overlap(sound):
+    everywhere = re.sub(r"state\[\d+\] ({tte.state = @fc.weight)", r"state[16] \1", sound)
+    assert "@: state fc.weight overlaps state conv.weight" in faults(everywhere)
+
+
+def test_state_at_two_places(sound):
+    found = faults(edit(sound, r"state\[\d+\] ({tte.state = @conv.weight)", r"state[0] \1"))
+    assert any("conv.weight lies at 0, elsewhere at 16" in fault for fault in found)
+
+
+def test_in_place_where_the_kernel_still_reads(sound):
+    # A convolution's weight gradient over its own image, which has the size of the state.
+    pool = r"arena\[\d+\] ({tte.value = 7 : i64} : memref<1x1x1x4xf32>)"
+    source = offset_of(sound, "tte.value = 6 : i64")
+    found = faults(edit(sound, pool, rf"arena[{source}] \1"))
+    assert any(
+        f"avg_pool2d of layer pool: output 0 at {source} overwrites input 0 at {source}" in fault
+        for fault in found
+    )
+
+
+def test_in_place_by_element_is_legal():
+    clamp = """
+func.func @forward(%x: tensor<64xf32> {tte.role = #tte.role<input>})
+    -> (tensor<64xf32> {tte.role = #tte.role<scores>}) {
+  %0 = tte.clamp %x <0.0, 6.0> : tensor<64xf32>
+  return %0 : tensor<64xf32>
+}"""
+    text = plan(clamp)
+    assert faults(re.sub(r"arena\[\d+\]", "arena[0]", text)) == []
+    shifted = re.sub(r"arena\[\d+\] ({tte.role = #tte.role<scores>)", r"arena[16] \1", text)
+    shifted = re.sub(r"arena\[\d+\] ({tte.role = #tte.role<input>)", r"arena[0] \1", shifted)
+    assert any("overwrites input 0" in fault for fault in faults(shifted))
+
+
+@pytest.mark.parametrize("over", ["input", "scores"])
+def test_scratch_on_a_live_value(sound, over):
+    offset = offset_of(sound, f"tte.role = #tte.role<{over}>")
+    text = edit(
+        sound,
+        r"^(.*tte.call @kernels::@dense ins\(.*?\)) outs",
+        rf"  %scratch = tte.subspan arena[{offset}] : memref<16xi8>"
+        "\n"
+        r"\1 scratch(%scratch : memref<16xi8>) outs",
+    )
+    assert any("scratch" in fault for fault in faults(text))
+
+
+def test_buffer_of_another_shape(sound):
+    found = faults(sound.replace("memref<3xf32>", "memref<2xf32>"))
+    assert any("inputs do not fit the kernel" in fault for fault in found)
+
+
+def test_first_fault_is_raised(sound):
+    text = edit(sound, r"^.*@conv2d_weight_grad_sgd.*\n", "")
+    with pytest.raises(TTEError, match="the memory plan is unsound: @train_step: state conv.weig"):
+        certify(parse(text))
