@@ -169,11 +169,11 @@ class _Replay:
         """Every byte must come from the one write of the value that is meant."""
         if span.space == "flash" or span.size == 0:
             return
-        owners = np.unique(self._owners[span.space][span.offset : span.end])
-        foreign = [owner for owner in owners if self._writes[owner][0] != span.value]
-        if len(owners) == 1 and not foreign:
+        owners = self._owners[span.space][span.offset : span.end]
+        if self._writes[owners[0]][0] == span.value and (owners == owners[0]).all():
             return
-        value, writer = self._writes[foreign[0] if foreign else owners[-1]]
+        foreign = [owner for owner in np.unique(owners) if self._writes[owner][0] != span.value]
+        value, writer = self._writes[foreign[0] if foreign else owners.max()]
         name = span.state or span.role or f"{what} {span.shape} at {span.offset}"
         if value is None:
             self._report(f"{name} is read before it is written")

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""report.json from the memory plan and the sizes of the linked image."""
+
+from __future__ import annotations
+
+from .plan import Plan
+from .schema import Flash, Macs, Op, Report, Sram
+
+
+def build_report(
+    plan: Plan, *, model: str, target: str, sram: Sram | None = None, flash: Flash | None = None
+) -> Report:
+    """The report of `plan`; `sram` and `flash` are measured on the linked image."""
+    step = plan.step
+    ops = tuple(
+        Op(
+            name=call.name,
+            kind=call.kind,
+            phase=call.phase,
+            macs=call.macs,
+            output_bytes=call.output_bytes,
+            offset=call.offset,
+            live_bytes=step.live_bytes(call.index),
+        )
+        for call in step.calls
+    )
+    forward = sum(op.macs for op in ops if op.phase == "forward")
+    return Report(
+        model=model,
+        target=target,
+        sram=sram,
+        flash=flash,
+        schedule=step.schedule,
+        arena=plan.arena,
+        macs=Macs(forward=forward, backward=sum(op.macs for op in ops) - forward),
+        ops=ops,
+    )

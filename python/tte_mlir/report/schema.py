@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The structure of report.json. Sizes, offsets and peaks are in bytes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ..errors import TTEError
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Sram(_Part):
+    """RAM of the linked image. `total` counts the stack by its static bound."""
+
+    total: int
+    arena: int
+    state: int
+    runtime: int
+    stack_bound: int
+    stack_measured: int | None = None
+    budget: int | None = None
+
+
+class Flash(_Part):
+    """Read-only memory of the linked image."""
+
+    total: int
+    code: int
+    weights: int
+    initial_state: int
+    tables: int
+
+
+class Schedule(_Part):
+    """The most that is live at once in the order chosen; no order needs less than the bound."""
+
+    peak_live: int
+    lower_bound: int
+    optimal: bool
+
+
+class Arena(_Part):
+    """Size of the arena; for this order no placement is below the bound."""
+
+    bytes: int
+    lower_bound: int
+    optimal: bool
+
+
+class Macs(_Part):
+    """Multiply-accumulates of one training step."""
+
+    forward: int
+    backward: int
+
+
+class Op(_Part):
+    """A call: `kind` names its ops, `offset` is where its first output lies (in the arena or,
+    for updates, in the state), `live_bytes` is what the arena holds while it runs."""
+
+    name: str
+    kind: str
+    phase: str
+    macs: int
+    output_bytes: int
+    offset: int
+    live_bytes: int
+
+
+class Report(_Part):
+    """report.json. `ops` are those of the training step, or of inference where nothing trains.
+
+    `sram` and `flash` are None until an image has been linked.
+    """
+
+    model: str
+    target: str
+    sram: Sram | None = None
+    flash: Flash | None = None
+    schedule: Schedule
+    arena: Arena
+    macs: Macs
+    ops: tuple[Op, ...]
+
+    def write(self, path: Path) -> None:
+        path.write_text(self.model_dump_json(indent=2) + "\n")
+
+    @staticmethod
+    def read(path: Path) -> Report:
+        """Raises TTEError where `path` is not a report."""
+        try:
+            return Report.model_validate(json.loads(path.read_text()))
+        except OSError as error:
+            raise TTEError(f"{path}: {error.strerror}") from None
+        except (ValueError, ValidationError):
+            raise TTEError(f"{path}: not a report of this version of tte-mlir") from None
