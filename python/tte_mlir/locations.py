@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Layers and places in files, as locations of ops name them."""
+
+import mlir.ir as ir
+
+
+def layer(op: ir.Operation) -> str:
+    """The module path in the location of an op, else the op's name."""
+    return op.location.name_str if op.location.is_a_name() else op.name
+
+
+def describe(location: ir.Location) -> str:
+    """A module path, or FILE:LINE:COLUMN, or nothing for an unknown location."""
+    if location.is_a_name():
+        return location.name_str
+    if location.is_a_file():
+        return f"{location.filename}:{location.start_line}:{location.start_col}"
+    return ""
