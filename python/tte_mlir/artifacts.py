@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The directory of a compiled network: what lies in it, and how to run it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import mlir.ir as ir
+
+from tte_mlir.backend import targets
+from tte_mlir.backend.emulator import Emulator
+from tte_mlir.backend.package import Interface
+from tte_mlir.backend.simulator import Simulator
+from tte_mlir.errors import TTEError
+from tte_mlir.recipe import Recipe
+from tte_mlir.report import Plan, Report, Sram, read_plan
+
+REPORT = "report.json"
+RECIPE = "recipe.yaml"
+PLAN = "plan.mlir"
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """A directory that `Program.save` wrote: libNAME.a and NAME.h for the firmware, NAME.elf (the
+    example firmware) and libNAME.so (the simulator) to run, recipe, report and memory plan."""
+
+    directory: Path
+    report: Report
+
+    @staticmethod
+    def open(directory: Path) -> Artifacts:
+        """Refuses a directory that holds no compiled network."""
+        path = directory / REPORT
+        if not path.exists():
+            raise TTEError(f"{directory}: holds no compiled network ({REPORT} is missing)")
+        return Artifacts(directory, Report.read(path))
+
+    @property
+    def name(self) -> str:
+        """The network's name."""
+        return self.report.model
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe that the network was compiled with."""
+        return Recipe.read(self.directory / RECIPE)
+
+    @property
+    def interface(self) -> Interface:
+        """What callers of the network must know."""
+        return Interface.read(self.directory / f"{self.name}.json")
+
+    def simulator(self) -> Simulator:
+        """The program on the host."""
+        return Simulator(self._file(f"lib{self.name}.so"), self.interface)
+
+    def emulator(self, count_instructions: bool = True) -> Emulator:
+        """The example firmware on the emulated board."""
+        target = targets.get(self.report.target)
+        if target.board is None:
+            raise TTEError(f"{self.name} is compiled for {target.name}, which has no board to run")
+        image = self._file(f"{self.name}.elf")
+        return Emulator(image, self.interface, target, count_instructions)
+
+    def plan(self) -> Plan:
+        """The memory plan."""
+        text = self._file(PLAN).read_text()
+        return read_plan(ir.Module.parse(text, ir.Context()))
+
+    def note_stack(self, measured: int) -> None:
+        """Writes the bytes of stack that a run used into the report, the most of all runs."""
+        if self.report.sram is None:
+            return
+        most = max(measured, self.report.sram.stack_measured or 0)
+        sram = Sram(**{**self.report.sram.model_dump(), "stack_measured": most})
+        self.report.model_copy(update={"sram": sram}).write(self.directory / REPORT)
+
+    def _file(self, name: str) -> Path:
+        path = self.directory / name
+        if not path.exists():
+            raise TTEError(f"{path}: is missing, compile the network again")
+        return path

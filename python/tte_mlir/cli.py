@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The command line ``ttec``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import click
+from pydantic.fields import FieldInfo
+
+from tte_mlir.errors import TTEError
+from tte_mlir.recipe import InputScaling, Recipe
+
+_EXISTING = click.Path(path_type=Path)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="tte-mlir", prog_name="ttec")
+def ttec() -> None:
+    """Compile neural networks so that microcontrollers train them."""
+
+
+def main() -> None:
+    """Runs ttec: exit status 0, 1 for a failure (one line on standard error), 2 for wrong usage."""
+    try:
+        sys.exit(ttec.main(standalone_mode=False) or 0)
+    except click.UsageError as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        _fail("interrupted", 130)
+    except click.ClickException as error:
+        _fail(error.format_message(), 1)
+    except BrokenPipeError:  # the reader of standard output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except TTEError as error:
+        _fail(str(error), 1)
+    except Exception as error:
+        if "TTE_DEBUG" in os.environ:
+            raise
+        line = " ".join(f"{type(error).__name__}: {error}".split())
+        _fail(f"internal error (TTE_DEBUG=1 shows where): {line}", 1)
+
+
+def _fail(message: str, status: int) -> None:
+    print(f"ttec: {message}", file=sys.stderr)
+    sys.exit(status)
+
+
+# Options
+
+
+def _recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A flag for every key of the recipe, without a default of its own."""
+    for key, field in reversed(Recipe.model_fields.items()):
+        if key == "input":
+            for inner, part in reversed(InputScaling.model_fields.items()):
+                command = _recipe_option(f"input.{inner}", part)(command)
+        else:
+            command = _recipe_option(key, field)(command)
+    return command
+
+
+def _recipe_option(key: str, field: FieldInfo) -> Callable[..., Any]:
+    flag = key.replace("_", "-").replace(".", "-")
+    declaration, kind = f"--{flag}", _click_type(field.annotation)
+    if kind is bool:
+        declaration, kind = f"--{flag}/--no-{flag}", None
+    name = "recipe_" + key.replace(".", "__")
+    return click.option(declaration, name, type=kind, default=None, help=field.description)
+
+
+def _click_type(annotation: Any) -> Any:
+    """The type of a flag: the recipe itself checks what a value may be."""
+    if get_origin(annotation) is Literal:
+        values = get_args(annotation)
+        return click.Choice(values) if isinstance(values[0], str) else type(values[0])
+    plain = [
+        part for part in (*get_args(annotation), annotation) if part in (bool, int, float, str)
+    ]
+    if plain:
+        return plain[0]
+    nested = [_click_type(part) for part in get_args(annotation) if part is not type(None)]
+    return nested[0] if nested else str
+
+
+def _overrides(flags: dict[str, Any]) -> dict[str, Any]:
+    prefix = "recipe_"
+    return {
+        flag.removeprefix(prefix).replace("__", "."): value
+        for flag, value in flags.items()
+        if flag.startswith(prefix) and value is not None
+    }
+
+
+def _device_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    options = (
+        click.argument("directory", metavar="OUT", type=_EXISTING),
+        click.option("--data", "data_path", type=_EXISTING, required=True, help=".npz with x, y"),
+        click.option("--steps", type=click.IntRange(min=1), help="default: one for each image"),
+        click.option("--infer", is_flag=True, help="predict only, change nothing"),
+        click.option("--lr", type=float, help="learning rate instead of the recipe's"),
+        click.option("--load-state", type=_EXISTING, help="start from a saved state"),
+        click.option("--save-state", type=_EXISTING, help="save the state at the end"),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+# Verbs
+
+
+@ttec.command("compile")
+@click.argument("model", metavar="MODEL")
+@click.option("-o", "--output", metavar="OUT", type=_EXISTING, required=True)
+@click.option("--recipe", "recipe_file", type=_EXISTING, help="YAML file, flags override its keys")
+@click.option("--calibration", type=_EXISTING, help=".npz with images x")
+@click.option("--classes", type=click.IntRange(min=1), help="classes of a fresh classifier")
+@click.option("--target", default="cortex-m7", show_default=True)
+@click.option("--sram", metavar="SIZE", help="SRAM budget, as 256KiB (default: the board's)")
+@click.option("--name", help="of the network in C (default: the model's)")
+@click.option("--save-stages", type=_EXISTING, metavar="DIR", help="write the IR after each stage")
+@_recipe_options
+def _compile(
+    model: str,
+    output: Path,
+    recipe_file: Path | None,
+    calibration: Path | None,
+    classes: int | None,
+    target: str,
+    sram: str | None,
+    name: str | None,
+    save_stages: Path | None,
+    **flags: Any,
+) -> None:
+    """Compile MODEL (file.py:callable, .pt2 or .mlir) into a static library in OUT."""
+    recipe = Recipe.read(recipe_file) if recipe_file else Recipe()
+    recipe = recipe.override(_overrides(flags))
+
+    from tte_mlir import program
+    from tte_mlir.frontend import models
+
+    with _status() as show:
+        show("load the model")
+        compiled = program.compile(
+            models.load(model, classes),
+            calibration=calibration,
+            recipe=recipe,
+            target=target,
+            sram_budget=sram,
+            name=name or models.name_of(model),
+            save_stages=save_stages,
+            progress=show,
+        )
+        compiled.save(output)
+
+
+@ttec.command()
+@_device_options
+def simulate(directory: Path, **options: Any) -> None:
+    """Run the program in OUT on the host, step by step."""
+    from tte_mlir.artifacts import Artifacts
+
+    artifacts = Artifacts.open(directory)
+    _drive(artifacts, artifacts.simulator, **options)
+
+
+@ttec.command()
+@_device_options
+def run(directory: Path, **options: Any) -> None:
+    """Run the firmware in OUT on the emulated board, step by step, counting instructions."""
+    from tte_mlir.artifacts import Artifacts
+
+    artifacts = Artifacts.open(directory)
+    _drive(artifacts, artifacts.emulator, **options)
+
+
+def _drive(
+    artifacts: Any,
+    start: Callable[[], Any],
+    data_path: Path,
+    steps: int | None,
+    infer: bool,
+    lr: float | None,
+    load_state: Path | None,
+    save_state: Path | None,
+) -> None:
+    """Feeds a device and prints one JSON line a step."""
+    from tte_mlir.backend.device import Record
+    from tte_mlir.backend.emulator import Emulator
+    from tte_mlir.frontend import data
+
+    dataset = data.load(data_path)
+    interface = artifacts.interface
+    data.check_network(dataset, interface.input_shape, interface.class_count, str(data_path))
+    recipe = artifacts.recipe if lr is None else artifacts.recipe.override({"learning_rate": lr})
+    steps = steps or (None if infer else recipe.steps) or len(dataset)
+    saved = None if load_state is None else _read(load_state)
+    with start() as device:
+        if saved is not None:
+            device.load_state(saved)
+        for step in _progress(range(steps)):
+            index = step % len(dataset)
+            label = int(dataset.labels[index])
+            rate = None if infer else recipe.rate(step, steps)
+            result = device.execute(Record(dataset.nhwc(index), label, rate))
+            line = {
+                "step": step,
+                "loss": result.loss,
+                "label": label,
+                "prediction": result.prediction,
+            }
+            if result.instructions is not None:
+                line["instructions"] = result.instructions
+            print(json.dumps(line), flush=True)
+        if isinstance(device, Emulator):
+            artifacts.note_stack(device.stack_used())
+        if save_state is not None:
+            _write(save_state, device.save_state())
+
+
+@ttec.command()
+@click.argument("directory", metavar="OUT", type=_EXISTING)
+@click.option("--json", "as_json", is_flag=True, help="print report.json")
+@click.option("--plot", type=_EXISTING, metavar="FILE", help="draw the memory map")
+@click.option("--calls", is_flag=True, help="a line a call as well")
+def report(directory: Path, as_json: bool, plot: Path | None, calls: bool) -> None:
+    """Say what the program in OUT needs: memory by part, operations."""
+    from rich.console import Console
+
+    from tte_mlir.artifacts import Artifacts
+    from tte_mlir.report import draw_memory_map, render
+
+    artifacts = Artifacts.open(directory)
+    if plot is not None:
+        draw_memory_map(artifacts.plan().step, plot)
+    if as_json:
+        print(artifacts.report.model_dump_json(indent=2))
+    elif plot is None:
+        Console().print(render(artifacts.report, ops=calls))
+
+
+# Files and the terminal
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise TTEError(f"{path}: {error.strerror}") from None
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Replaces the file at once, so that no half state is ever there."""
+    temporary = path.with_name(path.name + ".part")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError as error:
+        raise TTEError(f"{path}: {error.strerror}") from None
+
+
+@contextmanager
+def _status() -> Iterator[Callable[[str], None]]:
+    """Shows what goes on, on a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda what: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("start") as status:
+        yield lambda what: status.update(what)
+
+
+def _progress(steps: Iterable[int]) -> Iterable[int]:
+    if not sys.stderr.isatty() or sys.stdout.isatty():
+        return steps
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(steps, description="steps", console=Console(stderr=True))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The stages of a training program, in their order."""
+
+from __future__ import annotations
+
+import mlir.ir as ir
+
+from tte_mlir import stages
+from tte_mlir.backend.targets import Target
+from tte_mlir.certificate import certify
+from tte_mlir.errors import TTEError
+from tte_mlir.frontend import data
+from tte_mlir.frontend.calibration import calibrate, find_forward
+from tte_mlir.recipe import Recipe
+from tte_mlir.stages import Stage
+
+_PIXEL_MAXIMUM = 255
+
+
+def planning(recipe: Recipe, images: data.Dataset | None) -> list[Stage]:
+    """The stages from "imported" to "planned"; they are the same for every target."""
+    return [
+        Stage("fused", ("func.func(tte-fuse-clamp)", "canonicalize,cse")),
+        Stage("calibrated", (lambda module: _calibrate(module, recipe, images),)),
+        Stage("quantized", (_quantize,)),
+        Stage("dispatched", (
+            "func.func(tte-fuse-update,tte-fuse-clamp-grad,tte-form-dispatches)",
+        )),
+        Stage("scheduled", ("func.func(tte-schedule)",)),
+        Stage("planned", ("tte-plan-memory", certify)),
+    ]  # fmt: skip
+
+
+def lower(module: ir.Module, target: Target) -> ir.Module:
+    """A copy of the planned module with its kernels as functions for `target`."""
+    lowered = ir.Module.parse(module.operation.get_asm(enable_debug_info=True), module.context)
+    width = target.vector_bytes // 4
+    stages.run_step(lowered, f"tte-lower-kernels{{vector-width={width}}}", "lowered")
+    return lowered
+
+
+def executable_source(lowered: ir.Module) -> str:
+    """What `iree-compile` reads: the kernels of a lowered module in the generic form."""
+    module = ir.Module.parse(str(lowered), lowered.context)
+    module.context.allow_unregistered_dialects = True
+    stages.run_step(module, "tte-export-hal", "exported")
+    return module.operation.get_asm(print_generic_op_form=True)
+
+
+def _calibrate(module: ir.Module, recipe: Recipe, images: data.Dataset | None) -> None:
+    if _is_quantized(module):
+        return
+    if images is None:
+        raise TTEError("a network in f32 needs calibration images (--calibration)")
+    scale, offset = recipe.input.scale, recipe.input.offset
+    shape = _input_type(module).shape
+    data.check_network(data.Dataset(images.images, None), tuple(shape), 0, "calibration")
+    known = (offset, offset + _PIXEL_MAXIMUM * scale) if images.images.dtype == "uint8" else None
+    calibrate(module, (images.real(i, scale, offset) for i in range(len(images))), known)
+
+
+def _quantize(module: ir.Module) -> None:
+    if not _is_quantized(module):
+        stages.run_step(module, "tte-quantize", "quantized")
+
+
+def _is_quantized(module: ir.Module) -> bool:
+    return not isinstance(_input_type(module).element_type, ir.F32Type)
+
+
+def _input_type(module: ir.Module) -> ir.RankedTensorType:
+    type_ = ir.TypeAttr(find_forward(module).attributes["function_type"]).value
+    return ir.RankedTensorType(ir.FunctionType(type_).inputs[0])

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""From a network to a program that trains it: the whole way through the compiler."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import mlir.ir as ir
+import numpy as np
+
+from tte_mlir import artifacts, pipeline, stages
+from tte_mlir.artifacts import Artifacts
+from tte_mlir.backend import package, targets
+from tte_mlir.backend.export import export_program
+from tte_mlir.backend.image import Image, link_firmware
+from tte_mlir.backend.kernels import compile_kernels
+from tte_mlir.backend.simulator import Simulator, build_simulator
+from tte_mlir.backend.targets import Target
+from tte_mlir.errors import TTEError
+from tte_mlir.frontend import data, models
+from tte_mlir.recipe import Recipe
+from tte_mlir.report import Flash, Report, Sram, build_report, overflow_message, read_plan
+from tte_mlir.units import parse_size
+
+Progress = Callable[[str], None]
+
+DEFAULT_TARGET = "cortex-m7"
+
+
+class Program:
+    """A compiled network. The files live as long as the object, or where `save` puts them."""
+
+    def __init__(self, directory: tempfile.TemporaryDirectory[str], report: Report) -> None:
+        self._directory = directory
+        self.report = report
+
+    @property
+    def directory(self) -> Path:
+        """Where the files lie until the object dies."""
+        return Path(self._directory.name)
+
+    def save(self, directory: str | Path) -> Artifacts:
+        """Copies all files to `directory`."""
+        directory = Path(directory)
+        try:
+            shutil.copytree(self.directory, directory, dirs_exist_ok=True)
+        except (OSError, shutil.Error) as error:
+            raise TTEError(f"{directory}: cannot be written ({error})") from None
+        return Artifacts.open(directory)
+
+    def simulator(self) -> Simulator:
+        """The same program on the host, with a state of its own."""
+        return Artifacts.open(self.directory).simulator()
+
+
+def compile(  # noqa: A001
+    model: Any,
+    *,
+    example_inputs: Any = None,
+    calibration: Any = None,
+    recipe: Recipe | None = None,
+    target: str = DEFAULT_TARGET,
+    sram_budget: str | int | None = None,
+    name: str = "network",
+    save_stages: str | Path | None = None,
+    progress: Progress = lambda what: None,
+) -> Program:
+    """Compiles a network into a static library that infers and trains.
+
+    `model` is a PyTorch module, an exported program, the path of a ``.mlir`` or a module of MLIR.
+    `example_inputs` is an array or tensor (N, channels, height, width), or a tuple of one; where it
+    is absent the calibration images give the shape. `calibration` is a path of an ``.npz``, a
+    `data.Dataset`, or images (N, C, H, W; uint8 or f32); a quantized ``.mlir`` needs none.
+    `sram_budget` is a number of bytes or a text as "256KiB". Raises TTEError, also where the
+    program does not fit into the budget.
+    """
+    recipe = recipe or Recipe()
+    machine = targets.get(target)
+    budget = _budget(sram_budget, machine)
+    images = _calibration_images(calibration)
+    save = None if save_stages is None else Path(save_stages)
+
+    context = ir.Context() if not isinstance(model, ir.Module) else model.context
+    progress("import")
+    module = models.import_model(model, _input_shape(example_inputs, images), context)
+    if save is not None:
+        stages.save_stage(module, save, 0, "imported")
+    stages.run(module, pipeline.planning(recipe, images), save, progress)
+    plan = read_plan(module)
+    least = plan.arena.bytes + plan.state_bytes
+    if budget is not None and least > budget:
+        raise TTEError(overflow_message(plan, least, budget))
+
+    host = targets.get("host")
+    directory = tempfile.TemporaryDirectory(prefix="tte-")
+    out = Path(directory.name)
+    progress("kernels")
+    distinct = [machine] if machine is host else [machine, host]
+    lowered = {t.name: pipeline.lower(module, t) for t in distinct}
+    if save is not None:
+        stages.save_stage(lowered[machine.name], save, 99, f"lowered-{machine.name}")
+    sources = [pipeline.executable_source(lowered[t.name]) for t in distinct]
+    with ThreadPoolExecutor() as pool:
+        kernels = dict(zip(lowered, pool.map(compile_kernels, sources, distinct), strict=True))
+
+    progress("library")
+    programs = {
+        t.name: export_program(
+            lowered[t.name],
+            name,
+            kernels[t.name].query_symbol,
+            recipe.input.scale,
+            recipe.input.offset,
+        )
+        for t in distinct
+    }
+    archive = package.build_archive(
+        programs[machine.name], kernels[machine.name].path, machine, out
+    )
+    build_simulator(programs["host"], kernels["host"].path, host, out)
+    sram = flash = None
+    if machine.board is not None:
+        progress("firmware")
+        interface = programs[machine.name].interface()
+        image = link_firmware(archive, interface, machine, out / f"{name}.elf")
+        sram, flash = _measured(image, budget)
+        if sram.total > budget:
+            raise TTEError(overflow_message(plan, sram.total, budget))
+    report = build_report(plan, model=name, target=target, sram=sram, flash=flash)
+    report.write(out / artifacts.REPORT)
+    recipe.write(out / artifacts.RECIPE)
+    (out / artifacts.PLAN).write_text(module.operation.get_asm(enable_debug_info=True))
+    return Program(directory, report)
+
+
+def _measured(image: Image, budget: int) -> tuple[Sram, Flash]:
+    """The sizes of a linked image as the report has them."""
+    sram, flash = image.sram, image.flash
+    return (
+        Sram(
+            total=sram.total,
+            arena=sram.arena,
+            state=sram.state,
+            runtime=sram.runtime,
+            stack_bound=sram.stack,
+            budget=budget,
+        ),
+        Flash(
+            total=flash.total,
+            code=flash.code,
+            weights=flash.weights,
+            initial_state=flash.initial_state,
+            tables=flash.tables,
+        ),
+    )
+
+
+def _budget(size: str | int | None, target: Target) -> int | None:
+    if size is not None:
+        return parse_size(size)
+    return target.board.default_sram_bytes if target.board else None
+
+
+def _calibration_images(calibration: Any) -> data.Dataset | None:
+    if calibration is None or isinstance(calibration, data.Dataset):
+        return calibration
+    if isinstance(calibration, str | Path):
+        return data.load(Path(calibration), labelled=False)
+    return data.check(np.asarray(calibration), None, "calibration")
+
+
+def _input_shape(example_inputs: Any, images: data.Dataset | None) -> Sequence[int] | None:
+    """(1, channels, height, width) of the first of the example inputs, else of the images."""
+    if isinstance(example_inputs, tuple | list):
+        if len(example_inputs) != 1:
+            raise TTEError(f"{len(example_inputs)} example inputs given, expected one")
+        example_inputs = example_inputs[0]
+    if example_inputs is not None:
+        return (1, *example_inputs.shape[1:])
+    return None if images is None else (1, *images.images.shape[1:])
