@@ -8,6 +8,9 @@
 #include "tte/IR/TTEOps.h"
 
 namespace tte {
+/// The losses that a training step can have.
+enum class Loss { SoftmaxCrossEntropy, MeanSquaredError };
+
 #define GEN_PASS_DECL
 #include "tte/Passes/Passes.h.inc"
 #define GEN_PASS_REGISTRATION

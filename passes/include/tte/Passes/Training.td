@@ -77,6 +77,65 @@ def Quantize : Pass<"tte-quantize", "::mlir::ModuleOp"> {
   let dependentDialects = ["::tte::TTEDialect"];
 }
 
+def Autodiff : Pass<"tte-autodiff", "::mlir::ModuleOp"> {
+  let summary = "Build the training step of a network";
+  let description = [{
+    From `@forward(input) -> scores` the pass makes, with state for the
+    parameters (in the order of their globals, which keep the initial values),
+
+        @forward(state..., input) -> scores
+        @train_step(state..., input, labels, learning_rate, step) -> (state'..., loss, scores)
+
+    Arguments and results carry `tte.state = @parameter` or `tte.role`. The step
+    holds the forward pass, the loss and its gradient behind a
+    `tte.check_finite`, the gradients in reverse order (GradientOpInterface;
+    those of a value with several readers are added up), and a `tte.sgd` per
+    parameter. For a parameter on a grid the gradient is scaled to that of the
+    stored integers by `tte.scale_gradient ... to the 1`. A parameter that the
+    loss does not depend on is returned as it is. Every parameter trains:
+    `tte-prune-backward` leaves what shall.
+
+    i8 parameters round as the option says, others to nearest. The stream of
+    random numbers of a parameter is mix(fnv1a(name) ^ mix(seed)), with the 32-bit
+    FNV-1a hash and the mixing function of `tte.sgd`.
+
+    ```mlir
+    ml_program.global private @"fc.weight"(dense<1.0> : tensor<4x2xf32>) : tensor<4x2xf32>
+    func.func @forward(%x: tensor<1x4xf32> {tte.role = #tte.role<input>}) -> tensor<1x2xf32> {
+      %w = ml_program.global_load_const @"fc.weight" : tensor<4x2xf32>
+      %0 = tte.dense %x weights(%w) : (tensor<1x4xf32>, tensor<4x2xf32>) -> tensor<1x2xf32>
+      return %0 : tensor<1x2xf32>
+    }
+    ```
+
+    gets a step whose body is (types left out)
+
+    ```
+    %0 = tte.dense %x weights(%w)
+    %loss = tte.softmax_cross_entropy %0, %labels
+    %1 = tte.softmax_cross_entropy_grad %0, %labels
+    %2:2 = tte.check_finite %loss, %1
+    %3 = tte.dense_weight_grad %x, %2#1
+    %4 = tte.sgd %w, %3 rate %learning_rate step %step nearest stream 1201223937
+    return %4, %2#0, %0
+    ```
+  }];
+  let options = [
+    Option<"loss", "loss", "::tte::Loss", "::tte::Loss::SoftmaxCrossEntropy",
+           "Loss of the scores against the labels (mean squared error: against one-hot rows)",
+           [{::llvm::cl::values(
+               clEnumValN(::tte::Loss::SoftmaxCrossEntropy, "softmax_cross_entropy", ""),
+               clEnumValN(::tte::Loss::MeanSquaredError, "mean_squared_error", ""))}]>,
+    Option<"rounding", "rounding", "::tte::Rounding", "::tte::Rounding::stochastic",
+           "How updates of i8 parameters round",
+           [{::llvm::cl::values(
+               clEnumValN(::tte::Rounding::stochastic, "stochastic", ""),
+               clEnumValN(::tte::Rounding::nearest, "nearest", ""))}]>,
+    Option<"seed", "seed", "uint32_t", "0", "Seed of stochastic rounding">
+  ];
+  let dependentDialects = ["::mlir::func::FuncDialect", "::tte::TTEDialect"];
+}
+
 def QAS : Pass<"tte-qas", "::mlir::func::FuncOp"> {
   let summary = "Quantization-aware scaling of the gradients of quantized parameters";
   let description = [{
