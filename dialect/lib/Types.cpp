@@ -79,6 +79,12 @@ int64_t tte::getZeroPoint(Type type) {
   return uniform ? uniform.getZeroPoint() : 0;
 }
 
+bool tte::isSymmetric(QuantizedType type) {
+  if (auto perAxis = dyn_cast<UniformQuantizedPerAxisType>(type))
+    return llvm::all_of(perAxis.getZeroPoints(), [](int64_t zero) { return zero == 0; });
+  return cast<UniformQuantizedType>(type).getZeroPoint() == 0;
+}
+
 int64_t tte::getQuantizedAxis(Type type) {
   auto perAxis = dyn_cast_or_null<UniformQuantizedPerAxisType>(getQuantizedElement(type));
   return perAxis ? perAxis.getQuantizedDimension() : -1;

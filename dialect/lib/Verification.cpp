@@ -126,11 +126,13 @@ LogicalResult tte::verifyAffineElementTypes(Operation *op, RankedTensorType inpu
   if (failed(requireStorage("input", input, 8)) || failed(requireStorage("result", result, 8)) ||
       (bias && failed(requireStorage("bias", bias.getType(), 32))))
     return failure();
+  if (bias && !isSymmetric(getQuantizedElement(bias.getType())))
+    return op->emitOpError() << "bias must have zero point 0, found " << bias.getType();
   for (Value part : weights) {
     RankedTensorType type = typeOf(part);
     if (failed(requireStorage("weight", type, 8)))
       return failure();
-    if (getZeroPoint(type) != 0)
+    if (!isSymmetric(getQuantizedElement(type)))
       return op->emitOpError() << "weight must have zero point 0, found " << type;
     int64_t axis = getQuantizedAxis(type);
     if (axis >= 0 && axis != type.getRank() - 1)

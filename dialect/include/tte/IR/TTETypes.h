@@ -33,6 +33,8 @@ llvm::ArrayRef<double> getScales(mlir::quant::QuantizedType type,
 double getScale(mlir::quant::QuantizedType type, int64_t index);
 /// The zero point of a type quantized per tensor; 0 for one per axis and for f32.
 int64_t getZeroPoint(mlir::Type type);
+/// Whether every zero point of the type is 0.
+bool isSymmetric(mlir::quant::QuantizedType type);
 /// The axis of a type quantized per axis, or -1.
 int64_t getQuantizedAxis(mlir::Type type);
 /// `type` with the axis `axis` and the given scales, storage unchanged.
