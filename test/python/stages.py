@@ -19,7 +19,7 @@ Check = Callable[[Behaviour, Behaviour], None]
 
 @dataclass(frozen=True)
 class Session:
-    """What to run: inputs as the program stores them, labels and a learning rate."""
+    """What to run: real inputs, labels and a learning rate."""
 
     inputs: Sequence[np.ndarray]
     labels: Sequence[int] = ()
@@ -28,10 +28,11 @@ class Session:
     def behaviour(self, module: ir.Module) -> Behaviour:
         """Everything that a caller of the program can see, by name."""
         run = TrainingRun(module)
-        seen = {f"scores {i}": run.infer(x) for i, x in enumerate(self.inputs)}
+        inputs = [run.stored(x) for x in self.inputs]
+        seen = {f"scores {i}": run.infer(x) for i, x in enumerate(inputs)}
         if not run.trains:
             return seen
-        for i, (x, label) in enumerate(zip(self.inputs, self.labels, strict=False)):
+        for i, (x, label) in enumerate(zip(inputs, self.labels, strict=False)):
             result = run.train_step(x, label, self.learning_rate)
             seen[f"step {i}: loss"] = np.float32(result.loss)
             seen[f"step {i}: scores"] = result.scores
@@ -79,25 +80,18 @@ class Pipeline:
     passes: Sequence[str]
     checks: Mapping[str, Check] = field(default_factory=dict)
 
-    def run(self, module: ir.Module, session: Session | Callable[[ir.Module], Session]) -> None:
-        """Transform `module` in place; fails in the pass after which a result differs.
-
-        A session that depends on the stage (inputs of another type) is a function of the module.
-        """
-        before = self._behaviour(module, session)
+    def run(self, module: ir.Module, session: Session) -> None:
+        """Transform `module` in place; fails at the pass after which a result differs."""
+        before = session.behaviour(module)
         for text in self.passes:
             run_pass(module, text)
-            after = self._behaviour(module, session)
+            after = session.behaviour(module)
             check = {**CHECKS, **self.checks}.get(pass_name(text), Same())
             try:
                 check(before, after)
             except AssertionError as error:
                 raise AssertionError(f"{text} changed the program: {error}") from error
             before = after
-
-    @staticmethod
-    def _behaviour(module: ir.Module, session) -> Behaviour:
-        return (session(module) if callable(session) else session).behaviour(module)
 
 
 def run_pass(module: ir.Module, text: str) -> None:

@@ -45,6 +45,11 @@ class Grid:
             storage,
         )
 
+    def nearest(self, real: np.ndarray) -> np.ndarray:
+        """clamp(round_half_even(x / f32(scale)) + zero_point), per tensor (`tte.quantize`)."""
+        nearest = np.rint(real / np.float32(self.scales)) + self.zero_point
+        return np.clip(nearest, self.minimum, self.maximum).astype(self.storage)
+
     def real_scale(self, rank: int) -> np.ndarray:
         """f32(scale), shaped to multiply a tensor of the grid with that rank."""
         scale = self.scales.astype(np.float32)

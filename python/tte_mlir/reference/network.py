@@ -83,9 +83,7 @@ def permute(op: tte.PermuteOp, frame: Frame) -> np.ndarray:
 
 @semantics(tte.QuantizeOp)
 def quantize(op: tte.QuantizeOp, frame: Frame) -> np.ndarray:
-    grid = frame.grid(op.result)
-    nearest = np.rint(frame[op.input] / np.float32(grid.scales)) + grid.zero_point
-    return np.clip(nearest, grid.minimum, grid.maximum).astype(np.int64)
+    return frame.grid(op.result).nearest(frame[op.input])
 
 
 @semantics(tte.DequantizeOp)

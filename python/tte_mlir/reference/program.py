@@ -12,7 +12,7 @@ from mlir.dialects import arith, func, ml_program
 from ..dialects import tte
 from .interpreter import Frame, dense_array
 from .memory import poison
-from .registry import semantics
+from .registry import InterpreterError, semantics
 from .updates import require_finite
 
 
@@ -60,6 +60,7 @@ def flash(op: tte.FlashOp, frame: Frame) -> np.ndarray:
 @semantics(tte.CallOp)
 def call_kernel(op: tte.CallOp, frame: Frame) -> list[np.ndarray]:
     """Reads every input, then writes every output; scratch holds nothing afterwards."""
+    _require_disjoint(op, frame)
     inputs = [array.copy() for array in frame.arrays(op.inputs)]
     results = frame.interpreter.call(_path(op.kernel), inputs)
     for buffer in frame.arrays(op.scratch):
@@ -67,6 +68,29 @@ def call_kernel(op: tte.CallOp, frame: Frame) -> list[np.ndarray]:
     for buffer, result in zip(frame.arrays(op.outputs), results, strict=True):
         buffer[...] = result
     return []
+
+
+def _require_disjoint(op: tte.CallOp, frame: Frame) -> None:
+    """What a call writes may overlap nothing else, but an output may be the buffer of an input."""
+    inputs = frame.arrays(op.inputs) + frame.arrays(op.tables)
+    scratch, outputs = frame.arrays(op.scratch), frame.arrays(op.outputs)
+    written = scratch + outputs
+    clashes = [
+        (a, b)
+        for index, a in enumerate(written)
+        for b in written[index + 1 :] + inputs
+        if np.may_share_memory(a, b) and not (index >= len(scratch) and _same_bytes(a, b))
+    ]
+    if clashes:
+        a, b = clashes[0]
+        raise InterpreterError(
+            f"{op.layer}: {op.kernel} writes a buffer of {a.nbytes} bytes that overlaps another "
+            f"one of {b.nbytes} bytes"
+        )
+
+
+def _same_bytes(a: np.ndarray, b: np.ndarray) -> bool:
+    return a.nbytes == b.nbytes and a.ctypes.data == b.ctypes.data
 
 
 @semantics(tte.RequireFiniteOp)

@@ -10,7 +10,7 @@ import numpy as np
 from mlir import ir
 
 from ..dialects import tte
-from .interpreter import Interpreter
+from .interpreter import Interpreter, Observer
 from .memory import poison
 from .registry import InterpreterError
 
@@ -55,19 +55,29 @@ class TrainingRun:
                 raise InterpreterError(f"the program has no state '{name}'")
         self._program.write_state(state)
 
+    def stored(self, x: np.ndarray) -> np.ndarray:
+        """A real input as the program takes it: on the grid of a quantized input."""
+        grid = self._program.interpreter.grid(self._program.input_type)
+        return np.asarray(x, np.float32) if grid is None else grid.nearest(x)
+
     def infer(self, x: np.ndarray) -> np.ndarray:
         """The scores of an input, given as it is stored."""
         return self._program.run("forward", {"input": x})["scores"]
 
-    def train_step(self, x: np.ndarray, label: int, learning_rate: float) -> StepResult:
-        """One step on one input and label; updates `state` and `step`."""
+    def train_step(
+        self, x: np.ndarray, label: int, learning_rate: float, *, observe: Observer | None = None
+    ) -> StepResult:
+        """One step on one input and label; updates `state` and `step`.
+
+        `observe` is that of `Interpreter.run`.
+        """
         data = {
             "input": x,
             "label": np.array([label], np.int32),
             "learning_rate": np.float32(learning_rate),
             "step": np.int32(self.step),
         }
-        results = self._program.run("train_step", data)
+        results = self._program.run("train_step", data, observe)
         self.step += 1
         return StepResult(float(results["loss"]), results["scores"])
 
@@ -76,11 +86,17 @@ class _PureProgram:
     """Functions whose state and data are their arguments and results."""
 
     def __init__(self, interpreter: Interpreter, functions: list[str]) -> None:
-        self._interpreter = interpreter
+        self.interpreter = interpreter
         self._arguments = {name: _argument_marks(interpreter.lookup(name)) for name in functions}
         self._results = {name: _result_marks(interpreter.lookup(name)) for name in functions}
         self.states = _states(mark for marks in self._arguments.values() for mark in marks)
         self._state: Arrays = {}
+
+    @property
+    def input_type(self) -> ir.Type:
+        function, marks = next(iter(self._arguments.items()))
+        entry = self.interpreter.lookup(function).regions[0].blocks[0]
+        return entry.arguments[marks.index(("role", "input"))].type
 
     def read_state(self) -> Arrays:
         return dict(self._state)
@@ -88,13 +104,15 @@ class _PureProgram:
     def write_state(self, state: Mapping[str, np.ndarray]) -> None:
         self._state |= {name: np.array(array) for name, array in state.items()}
 
-    def run(self, function: str, data: Arrays) -> Arrays:
+    def run(self, function: str, data: Arrays, observe: Observer | None = None) -> Arrays:
         values = {("state", name): array for name, array in self._state.items()}
         values |= {("role", role): array for role, array in data.items()}
         arguments = [values[mark] for mark in self._arguments[function]]
         found = dict(
             zip(
-                self._results[function], self._interpreter.run(function, *arguments), strict=True
+                self._results[function],
+                self.interpreter.run(function, *arguments, observe=observe),
+                strict=True,
             )
         )
         self._state |= {name: array for (kind, name), array in found.items() if kind == "state"}
@@ -108,9 +126,14 @@ class _PlannedProgram:
     """
 
     def __init__(self, interpreter: Interpreter, functions: list[str]) -> None:
-        self._interpreter = interpreter
+        self.interpreter = interpreter
         self._buffers = {name: _buffers(interpreter.lookup(name)) for name in functions}
         self.states = _states(mark for buffers in self._buffers.values() for mark in buffers)
+
+    @property
+    def input_type(self) -> ir.Type:
+        buffer = next(iter(self._buffers.values()))["role", "input"]
+        return ir.TypeAttr(buffer.operation.attributes["tte.tensor"]).value
 
     def read_state(self) -> Arrays:
         return {
@@ -126,18 +149,18 @@ class _PlannedProgram:
                 if kind == "state" and name in state:
                     view[...] = state[name]
 
-    def run(self, function: str, data: Arrays) -> Arrays:
-        poison(self._interpreter.memory.spaces["arena"])
+    def run(self, function: str, data: Arrays, observe: Observer | None = None) -> Arrays:
+        poison(self.interpreter.memory.spaces["arena"])
         buffers = self._views()[function]
         for role, array in data.items():
             if ("role", role) in buffers:
                 view = buffers["role", role]
                 view[...] = np.reshape(array, view.shape)
-        self._interpreter.run(function)
+        self.interpreter.run(function, observe=observe)
         return {role: view.copy() for (kind, role), view in buffers.items() if kind == "role"}
 
     def _views(self) -> dict[str, dict[Mark, np.ndarray]]:
-        memory = self._interpreter.memory
+        memory = self.interpreter.memory
         return {
             function: {
                 mark: memory.view(tte.enum_keyword(op.space), op.offset.value, op.buffer.type)
