@@ -141,7 +141,7 @@ def _compile(
     save_stages: Path | None,
     **flags: Any,
 ) -> None:
-    """Compile MODEL (file.py:callable, .pt2 or .mlir) into a static library in OUT."""
+    """Compile MODEL (file.py:callable, .pt2, .pkl or .mlir) into a static library in OUT."""
     recipe = Recipe.read(recipe_file) if recipe_file else Recipe()
     recipe = recipe.override(_overrides(flags))
 
@@ -151,7 +151,7 @@ def _compile(
     with _status() as show:
         show("load the model")
         compiled = program.compile(
-            models.load(model, classes),
+            models.load(model, classes, recipe.seed),
             calibration=calibration,
             recipe=recipe,
             target=target,

@@ -23,7 +23,8 @@ from tte_mlir.backend.simulator import Simulator, build_simulator
 from tte_mlir.backend.targets import Target
 from tte_mlir.errors import TTEError
 from tte_mlir.frontend import data, models
-from tte_mlir.recipe import Recipe
+from tte_mlir.frontend.mcunet_checkpoint import pixel_scaling
+from tte_mlir.recipe import InputScaling, Recipe
 from tte_mlir.report import Flash, Report, Sram, build_report, overflow_message, read_plan
 from tte_mlir.units import parse_size
 
@@ -72,7 +73,8 @@ def compile(  # noqa: A001
 ) -> Program:
     """Compiles a network into a static library that infers and trains.
 
-    `model` is a PyTorch module, an exported program, the path of a ``.mlir`` or a module of MLIR.
+    `model` is a PyTorch module, an exported program, a `models.Checkpoint`, the path of a ``.mlir``
+    or a module of MLIR. A checkpoint says itself how pixels become numbers, unless the recipe does.
     `example_inputs` is an array or tensor (N, channels, height, width), or a tuple of one; where it
     is absent the calibration images give the shape. `calibration` is a path of an ``.npz``, a
     `data.Dataset`, or images (N, C, H, W; uint8 or f32); a quantized ``.mlir`` needs none.
@@ -88,6 +90,8 @@ def compile(  # noqa: A001
     context = ir.Context() if not isinstance(model, ir.Module) else model.context
     progress("import")
     module = models.import_model(model, _input_shape(example_inputs, images), context)
+    if isinstance(model, models.Checkpoint):
+        recipe = _with_pixels(recipe, module)
     if save is not None:
         stages.save_stage(module, save, 0, "imported")
     stages.run(module, pipeline.planning(recipe, images), save, progress)
@@ -136,6 +140,14 @@ def compile(  # noqa: A001
     recipe.write(out / artifacts.RECIPE)
     (out / artifacts.PLAN).write_text(module.operation.get_asm(enable_debug_info=True))
     return Program(directory, report)
+
+
+def _with_pixels(recipe: Recipe, module: ir.Module) -> Recipe:
+    """The recipe with the scaling that a checkpoint was trained with in place of the default."""
+    if recipe.input != InputScaling():
+        return recipe
+    scale, offset = pixel_scaling(module)
+    return recipe.override({"input.scale": scale, "input.offset": offset})
 
 
 def _measured(image: Image, budget: int) -> tuple[Sram, Flash]:

@@ -49,7 +49,9 @@ class Recipe(BaseModel):
     )
     qas: bool = Field(True, description="quantization-aware scaling of the gradients")
     gradient: Literal["f32"] = Field("f32", description="type of the gradients")
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(0, description="seed of the rounding")
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
+        0, description="seed of the rounding and of a fresh classifier"
+    )
     batch: Literal[1] = Field(1, description="images a step")
     input: InputScaling = Field(InputScaling(), description="preprocessing of uint8 images")
 

@@ -8,6 +8,7 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,19 +19,32 @@ from tte_mlir import stages
 from tte_mlir.dialects import tte  # noqa: F401  (registers the dialect)
 from tte_mlir.errors import TTEError
 from tte_mlir.frontend.calibration import find_forward
+from tte_mlir.frontend.mcunet_checkpoint import load_checkpoint
 
 
-def load(specification: str, classes: int | None = None) -> Any:
-    """What MODEL names: a PyTorch module, an exported program, or the path of a ``.mlir``.
+@dataclass(frozen=True)
+class Checkpoint:
+    """An MCUNetV3 int8 checkpoint; with `classes` it gets a fresh classifier, drawn with `seed`."""
 
-    MODEL is ``file.py:callable``, ``file.pt2`` or ``file.mlir``. The callable gets `classes` as
-    ``num_classes``.
+    path: Path
+    classes: int | None = None
+    seed: int = 0
+
+
+def load(specification: str, classes: int | None = None, seed: int = 0) -> Any:
+    """What MODEL names: a PyTorch module, an exported program, a checkpoint, or the path of a
+    ``.mlir``.
+
+    MODEL is ``file.py:callable``, ``file.pt2``, ``file.pkl`` or ``file.mlir``. The callable gets
+    `classes` as ``num_classes``, a checkpoint a fresh classifier drawn with `seed`.
     """
     path, _, function = specification.partition(":")
     if path.endswith(".py"):
         return _call(Path(path), function, classes)
+    if path.endswith(".pkl"):
+        return Checkpoint(Path(specification), classes, seed)
     if classes is not None:
-        raise TTEError(f"{specification}: only file.py:callable can be given --classes")
+        raise TTEError(f"{specification}: only file.py:callable and .pkl can be given --classes")
     if not Path(specification).exists():
         raise TTEError(f"{specification}: no such model")
     if specification.endswith(".mlir"):
@@ -38,7 +52,7 @@ def load(specification: str, classes: int | None = None) -> Any:
     if specification.endswith(".pt2"):
         return _load_exported(Path(specification))
     raise TTEError(
-        f"{specification}: unknown kind of model, expected file.py:callable, .pt2, .mlir"
+        f"{specification}: unknown kind of model, expected file.py:callable, .pt2, .pkl, .mlir"
     )
 
 
@@ -52,11 +66,13 @@ def name_of(specification: str) -> str:
 def import_model(model: Any, input_shape: Sequence[int] | None, context: ir.Context) -> ir.Module:
     """The stage "imported" of anything that `load` returns, or of a module of this context.
 
-    `input_shape` is (1, channels, height, width); a ``.mlir`` and an exported program have their
-    own.
+    `input_shape` is (1, channels, height, width); a ``.mlir``, a checkpoint and an exported
+    program have their own.
     """
     if isinstance(model, ir.Module):
         return check_imported(model)
+    if isinstance(model, Checkpoint):
+        return load_checkpoint(model.path, model.classes, model.seed, context)
     if isinstance(model, Path):
         return check_imported(_parse(model, context))
     require_torch()

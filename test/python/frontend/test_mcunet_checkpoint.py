@@ -20,7 +20,7 @@ from mlir.dialects import ml_program
 from tte_mlir import locations
 from tte_mlir.dialects import tte
 from tte_mlir.errors import TTEError
-from tte_mlir.frontend import mcunet_layers
+from tte_mlir.frontend import mcunet_layers, models
 from tte_mlir.frontend.mcunet_checkpoint import load_checkpoint, pixel_scaling
 from tte_mlir.reference import Interpreter
 
@@ -213,6 +213,12 @@ def test_fresh_classifier(small: tuple[Path, dict]) -> None:
 def test_pixels(small: tuple[Path, dict]) -> None:
     scale, offset = pixel_scaling(load_checkpoint(small[0]))
     assert (scale, offset) == pytest.approx((2 / 255, -256 / 255), rel=1e-6)
+
+
+def test_command_line_name(small: tuple[Path, dict]) -> None:
+    model = models.load(str(small[0]), classes=4, seed=2)
+    module = models.import_model(model, None, ir.Context())
+    assert str(module) == str(load_checkpoint(small[0], classes=4, seed=2))
 
 
 # What is refused
