@@ -15,7 +15,7 @@ import numpy as np
 
 from tte_mlir import artifacts, pipeline, stages
 from tte_mlir.artifacts import Artifacts
-from tte_mlir.backend import package, targets
+from tte_mlir.backend import package, targets, toolchain
 from tte_mlir.backend.export import export_program
 from tte_mlir.backend.image import Image, link_firmware
 from tte_mlir.backend.kernels import compile_kernels
@@ -84,6 +84,7 @@ def compile(  # noqa: A001
     recipe = recipe or Recipe()
     machine = targets.get(target)
     budget = _budget(sram_budget, machine)
+    _find_tools(machine)
     images = _calibration_images(calibration)
     save = None if save_stages is None else Path(save_stages)
 
@@ -148,6 +149,13 @@ def _with_pixels(recipe: Recipe, module: ir.Module) -> Recipe:
         return recipe
     scale, offset = pixel_scaling(module)
     return recipe.override({"input.scale": scale, "input.offset": offset})
+
+
+def _find_tools(target: Target) -> None:
+    """Says which package is missing before any work is done."""
+    toolchain.find_iree_compile()
+    for machine in (target, targets.get("host")):
+        toolchain.find(machine.tool("gcc"))
 
 
 def _measured(image: Image, budget: int) -> tuple[Sram, Flash]:
