@@ -23,7 +23,10 @@ def planning(recipe: Recipe, images: data.Dataset | None) -> list[Stage]:
         Stage("fused", ("func.func(tte-fuse-clamp)", "canonicalize,cse")),
         Stage("calibrated", (lambda module: _calibrate(module, recipe, images),)),
         Stage("quantized", (_quantize,)),
+        Stage("differentiated", (_autodiff(recipe),)),
+        Stage("scaled", ("func.func(tte-qas)",) if recipe.qas else ()),
         Stage("dispatched", (
+            "canonicalize,cse",
             "func.func(tte-fuse-update,tte-fuse-clamp-grad,tte-form-dispatches)",
         )),
         Stage("scheduled", ("func.func(tte-schedule)",)),
@@ -45,6 +48,11 @@ def executable_source(lowered: ir.Module) -> str:
     module.context.allow_unregistered_dialects = True
     stages.run_step(module, "tte-export-hal", "exported")
     return module.operation.get_asm(print_generic_op_form=True)
+
+
+def _autodiff(recipe: Recipe) -> str:
+    options = f"loss={recipe.loss} rounding={recipe.rounding} seed={recipe.seed}"
+    return f"tte-autodiff{{{options}}}"
 
 
 def _calibrate(module: ir.Module, recipe: Recipe, images: data.Dataset | None) -> None:

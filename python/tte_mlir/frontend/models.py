@@ -118,7 +118,9 @@ def _parse(path: Path, context: ir.Context) -> ir.Module:
     try:
         return ir.Module.parseFile(str(path), context)
     except ir.MLIRError as error:
-        raise TTEError(stages.explain(error)) from None
+        message = stages.explain(error)
+        named = message.startswith(str(path))
+        raise TTEError(message if named else f"{path}: {message}") from None
     except (OSError, ValueError) as error:
         raise TTEError(f"{path}: {error}") from None
 
