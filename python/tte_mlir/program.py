@@ -17,7 +17,7 @@ from tte_mlir import artifacts, pipeline, stages
 from tte_mlir.artifacts import Artifacts
 from tte_mlir.backend import package, targets, toolchain
 from tte_mlir.backend.export import export_program
-from tte_mlir.backend.image import Image, link_firmware
+from tte_mlir.backend.image import Image, SramOverflow, link_firmware
 from tte_mlir.backend.kernels import compile_kernels
 from tte_mlir.backend.simulator import Simulator, build_simulator
 from tte_mlir.backend.targets import Target
@@ -132,10 +132,11 @@ def compile(  # noqa: A001
     if machine.board is not None:
         progress("firmware")
         interface = programs[machine.name].interface()
-        image = link_firmware(archive, interface, machine, out / f"{name}.elf")
+        try:
+            image = link_firmware(archive, interface, machine, out / f"{name}.elf", budget)
+        except SramOverflow as error:
+            raise TTEError(overflow_message(plan, error.needed, budget)) from None
         sram, flash = _measured(image, budget)
-        if sram.total > budget:
-            raise TTEError(overflow_message(plan, sram.total, budget))
     report = build_report(plan, model=name, target=target, sram=sram, flash=flash)
     report.write(out / artifacts.REPORT)
     recipe.write(out / artifacts.RECIPE)

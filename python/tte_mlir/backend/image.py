@@ -55,6 +55,18 @@ class Image:
     stack_bound: stack.StackBound
 
 
+class SramOverflow(TTEError):
+    """An image that needs `needed` bytes of SRAM, more than its budget."""
+
+    def __init__(self, needed: int, budget: int, parts: Sram, stack: int, name: str) -> None:
+        super().__init__(
+            f"{name} needs {needed} bytes of SRAM (arena {parts.arena}, "
+            f"state {parts.state}, runtime {parts.runtime}, stack {stack}), "
+            f"{needed - budget} more than the budget of {budget}"
+        )
+        self.needed = needed
+
+
 def link_firmware(
     archive: Path,
     interface: Interface,
@@ -83,11 +95,7 @@ def link_firmware(
         total = unlimited.total - unlimited.stack + reserved
         if total <= budget:
             raise
-        raise TTEError(
-            f"{interface.name} needs {total} bytes of SRAM (arena {unlimited.arena}, "
-            f"state {unlimited.state}, runtime {unlimited.runtime}, stack {reserved}), "
-            f"{total - budget} more than the budget of {budget}"
-        ) from None
+        raise SramOverflow(total, budget, unlimited, reserved, interface.name) from None
     return Image(output, _sram(output), _flash(output, interface.name), bound)
 
 
