@@ -15,6 +15,8 @@ from tte_mlir.recipe import Recipe
 from tte_mlir.stages import Stage
 
 _PIXEL_MAXIMUM = 255
+_CALIBRATION_IMAGES = 128
+"""The first so many images calibrate: ranges hardly grow with more."""
 
 
 def planning(recipe: Recipe, images: data.Dataset | None) -> list[Stage]:
@@ -63,8 +65,9 @@ def _calibrate(module: ir.Module, recipe: Recipe, images: data.Dataset | None) -
     scale, offset = recipe.input.scale, recipe.input.offset
     shape = _input_type(module).shape
     data.check_network(data.Dataset(images.images, None), tuple(shape), 0, "calibration")
+    count = min(len(images), _CALIBRATION_IMAGES)
     known = (offset, offset + _PIXEL_MAXIMUM * scale) if images.images.dtype == "uint8" else None
-    calibrate(module, (images.real(i, scale, offset) for i in range(len(images))), known)
+    calibrate(module, (images.real(i, scale, offset) for i in range(count)), known)
 
 
 def _quantize(module: ir.Module) -> None:

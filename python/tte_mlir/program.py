@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -101,37 +101,18 @@ def compile(  # noqa: A001
     if budget is not None and least > budget:
         raise TTEError(overflow_message(plan, least, budget))
 
-    host = targets.get("host")
     directory = tempfile.TemporaryDirectory(prefix="tte-")
     out = Path(directory.name)
     progress("kernels")
-    distinct = [machine] if machine is host else [machine, host]
-    lowered = {t.name: pipeline.lower(module, t) for t in distinct}
-    if save is not None:
-        stages.save_stage(lowered[machine.name], save, 99, f"lowered-{machine.name}")
-    sources = [pipeline.executable_source(lowered[t.name]) for t in distinct]
-    with ThreadPoolExecutor() as pool:
-        kernels = dict(zip(lowered, pool.map(compile_kernels, sources, distinct), strict=True))
-
+    distinct = dict.fromkeys((machine, targets.get("host")))
+    libraries = _compile_kernels(module, name, recipe, distinct, save)
     progress("library")
-    programs = {
-        t.name: export_program(
-            lowered[t.name],
-            name,
-            kernels[t.name].query_symbol,
-            recipe.input.scale,
-            recipe.input.offset,
-        )
-        for t in distinct
-    }
-    archive = package.build_archive(
-        programs[machine.name], kernels[machine.name].path, machine, out
-    )
-    build_simulator(programs["host"], kernels["host"].path, host, out)
+    build_simulator(*libraries["host"], targets.get("host"), out)
+    archive = package.build_archive(*libraries[target], machine, out)
     sram = flash = None
     if machine.board is not None:
         progress("firmware")
-        interface = programs[machine.name].interface()
+        interface = libraries[target][0].interface()
         try:
             image = link_firmware(archive, interface, machine, out / f"{name}.elf", budget)
         except SramOverflow as error:
@@ -142,6 +123,28 @@ def compile(  # noqa: A001
     recipe.write(out / artifacts.RECIPE)
     (out / artifacts.PLAN).write_text(module.operation.get_asm(enable_debug_info=True))
     return Program(directory, report)
+
+
+def _compile_kernels(
+    planned: ir.Module, name: str, recipe: Recipe, machines: Collection[Target], save: Path | None
+) -> dict[str, tuple[package.Program, Path]]:
+    """The call table and the object of the kernels for each target, by its name."""
+    lowered = {target: pipeline.lower(planned, target) for target in machines}
+    if save is not None:
+        for target, module in lowered.items():
+            stages.save_stage(module, save, 99, f"lowered-{target.name}")
+    with ThreadPoolExecutor() as pool:  # iree-compile is a process of its own
+        sources = map(pipeline.executable_source, lowered.values())
+        objects = list(pool.map(compile_kernels, sources, lowered))
+    return {
+        target.name: (
+            export_program(
+                module, name, kernels.query_symbol, recipe.input.scale, recipe.input.offset
+            ),
+            kernels.path,
+        )
+        for (target, module), kernels in zip(lowered.items(), objects, strict=True)
+    }
 
 
 def _with_pixels(recipe: Recipe, module: ir.Module) -> Recipe:
