@@ -24,7 +24,7 @@ from tte_mlir.frontend.grids import (
 )
 from tte_mlir.frontend.mcunet_layers import Activation, Block, Convolution, Network
 
-_FRESH_RANGE = 4.0
+_HEADROOM = 4.0
 
 
 def load_checkpoint(
@@ -54,19 +54,20 @@ def pixel_scaling(module: ir.Module) -> tuple[float, float]:
 
 
 def fresh_classifier(original: Convolution, classes: int, seed: int) -> Convolution:
-    """A classifier with weights drawn uniformly from +-4 / sqrt(inputs), and no bias.
+    """A classifier with weights drawn uniformly from +-1 / sqrt(inputs), and no bias.
 
-    That range, four times the usual one, is also the range of the int8 grid: what an f32
-    classifier grows to in training would otherwise not be on it.
+    The int8 grid reaches four times as far: weights grow in training, and a grid that ends where
+    they began would hold them.
     """
     if type(classes) is not int or classes < 2:
         raise TTEError(f"classes is {classes}, expected an integer of at least 2")
-    inputs, largest = original.input.channels, WEIGHT_RANGE[1]
-    scale = printable_scale(_FRESH_RANGE / np.sqrt(inputs) / largest)
-    weight = np.random.default_rng(seed).uniform(-largest, largest, (1, 1, inputs, classes))
+    inputs = original.input.channels
+    initial = 1 / np.sqrt(inputs)
+    scale = printable_scale(_HEADROOM * initial / WEIGHT_RANGE[1])
+    weight = np.random.default_rng(seed).uniform(-initial, initial, (1, 1, inputs, classes))
     return replace(
         original,
-        weight=np.rint(weight).astype(np.int8),
+        weight=np.rint(weight / scale).astype(np.int8),
         scales=np.full(classes, scale),
         bias=np.zeros(classes, np.int32),
         output=replace(original.output, channels=classes),
