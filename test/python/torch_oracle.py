@@ -56,7 +56,7 @@ def gradients(
         else:
             real = _TORCH[op.operation.name](op, reals.__getitem__)
             reals[value] = _straight_through(op, value, real, stored[value])
-    return float(result), {name: leaf.grad.numpy() for name, leaf in parameters.items()}
+    return result.item(), {name: leaf.grad.numpy() for name, leaf in parameters.items()}
 
 
 def _dequantized(value: ir.Value, array: np.ndarray) -> np.ndarray:
@@ -98,7 +98,7 @@ def _conv2d(op, real: Real) -> torch.Tensor:
     padded = _padded(x, op.padding)
     y = F.conv2d(
         padded,
-        weight.permute(3, 2, 0, 1),
+        weight.permute(3, 2, 0, 1).contiguous(),
         bias,
         tuple(op.strides),
         0,
