@@ -15,12 +15,3 @@ llvm::StringRef tte::layerName(Location location) {
   });
   return found;
 }
-
-InFlightDiagnostic tte::emitLayerError(Operation *op) {
-  InFlightDiagnostic diagnostic = emitError(op->getLoc());
-  StringRef layer = layerName(op->getLoc());
-  if (!layer.empty())
-    diagnostic << "layer '" << layer << "': ";
-  diagnostic << op->getName().getStringRef() << " ";
-  return diagnostic;
-}

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "mlir/IR/IRMapping.h"
-#include "tte/Passes/Layers.h"
 #include "tte/Passes/Passes.h"
 
 using namespace mlir;
@@ -55,7 +54,7 @@ LogicalResult ReverseSweep::run(ArrayRef<Operation *> ops, Value output, Value g
       continue;
     auto differentiable = dyn_cast<GradientOpInterface>(op);
     if (!differentiable)
-      return emitLayerError(op) << "has no gradient, and parameters before it need one";
+      return op->emitOpError() << "has no gradient, and parameters before it need one";
     SmallVector<Value> built = differentiable.buildGradients(builder, outGrad, operands);
     for (auto [operand, operandGrad] : llvm::zip_equal(operands, built))
       accumulate(operand->get(), operandGrad);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "Grids.h"
-#include "tte/Passes/Layers.h"
 #include "tte/Passes/Passes.h"
 
 #include <cmath>
@@ -115,7 +114,7 @@ LogicalResult NetworkQuantizer::quantize(Operation &op) {
     return keepScale(&op);
   auto rescaled = dyn_cast<ClampingOpInterface>(op);
   if (!rescaled)
-    return emitLayerError(&op) << "cannot be quantized";
+    return op.emitOpError() << "cannot be quantized";
   if (failed(requireGrids(&op, op.getOperands())))
     return failure();
   double coarsest = 0.0;
@@ -127,15 +126,15 @@ LogicalResult NetworkQuantizer::quantize(Operation &op) {
 LogicalResult NetworkQuantizer::requireGrids(Operation *op, ValueRange activations) {
   for (Value activation : activations)
     if (!gridOf(activation))
-      return emitLayerError(op) << "reads a parameter as an activation; only weights and biases "
-                                   "of layers can be quantized";
+      return op->emitOpError() << "reads a parameter as an activation; only weights and biases "
+                                  "of layers can be quantized";
   return success();
 }
 
 /// The result of `op` gets its own grid, and the clamp moves onto it.
 LogicalResult NetworkQuantizer::rescale(ClampingOpInterface op, double coarsestInput) {
   FailureOr<RangeAttr> range =
-      checkRange(op->getAttrOfType<RangeAttr>("tte.range"), [&] { return emitLayerError(op); });
+      checkRange(op->getAttrOfType<RangeAttr>("tte.range"), [&] { return op->emitOpError(); });
   if (failed(range))
     return failure();
   op->removeAttr("tte.range");
@@ -165,18 +164,18 @@ FailureOr<DenseElementsAttr> NetworkQuantizer::realValues(Operation *layer, Valu
                                                           StringRef what) {
   auto load = parameter.getDefiningOp<ml_program::GlobalLoadConstOp>();
   if (!load)
-    return emitLayerError(layer) << what << " must be a parameter (ml_program.global)", failure();
+    return layer->emitOpError() << what << " must be a parameter (ml_program.global)", failure();
   auto global = symbols.lookup<ml_program::GlobalOp>(load.getGlobal().getLeafReference());
   DenseElementsAttr &values = realParameters[global];
   if (!values)
     values = dyn_cast_or_null<DenseElementsAttr>(global.getValueAttr());
   if (!values || !values.getElementType().isF32())
-    return emitLayerError(layer) << what << " '" << global.getSymName()
-                                 << "' must have a dense initial value of f32",
+    return layer->emitOpError() << what << " '" << global.getSymName()
+                                << "' must have a dense initial value of f32",
            failure();
   if (llvm::any_of(values.getValues<float>(), [](float value) { return !std::isfinite(value); }))
-    return emitLayerError(layer) << what << " '" << global.getSymName()
-                                 << "' holds a value that is not finite",
+    return layer->emitOpError() << what << " '" << global.getSymName()
+                                << "' holds a value that is not finite",
            failure();
   return values;
 }
@@ -187,8 +186,8 @@ LogicalResult NetworkQuantizer::quantizeParameter(Operation *layer, Value parame
   auto global = symbols.lookup<ml_program::GlobalOp>(load.getGlobal().getLeafReference());
   RankedTensorType type = cast<RankedTensorType>(global.getType()).clone(grid);
   if (isQuantizedTensor(global.getType()) && global.getType() != type)
-    return emitLayerError(layer) << "shares the parameter '" << global.getSymName()
-                                 << "' with a layer that quantizes it by other scales";
+    return layer->emitOpError() << "shares the parameter '" << global.getSymName()
+                                << "' with a layer that quantizes it by other scales";
   global.setType(type);
   global.setValueAttr(toGrid(realParameters.lookup(global), grid));
   parameter.setType(type);
@@ -199,8 +198,8 @@ LogicalResult NetworkQuantizer::quantizeAffine(AffineOpInterface op) {
   if (failed(requireGrids(op, op.getInput())))
     return failure();
   if (op.getWeightsMutable().size() != 1)
-    return emitLayerError(op) << "needs its weight in one part to be quantized, found "
-                              << op.getWeightsMutable().size();
+    return op->emitOpError() << "needs its weight in one part to be quantized, found "
+                             << op.getWeightsMutable().size();
   Value weight = op.getWeightsMutable()[0].get();
   FailureOr<DenseElementsAttr> weightValues = realValues(op, weight, "weight");
   if (failed(weightValues))
@@ -215,8 +214,8 @@ LogicalResult NetworkQuantizer::quantizeAffine(AffineOpInterface op) {
 
   int64_t products = weightValues->getNumElements() / weightValues->getType().getShape().back();
   if (products > kMaxProducts)
-    return emitLayerError(op) << "sums " << products << " products an output, but more than "
-                              << kMaxProducts << " may overflow the 32-bit accumulator";
+    return op->emitOpError() << "sums " << products << " products an output, but more than "
+                             << kMaxProducts << " may overflow the 32-bit accumulator";
   double inputScale = gridOf(op.getInput()).getScale();
   UniformQuantizedPerAxisType grid = weightGrid(*weightValues, biasValues, inputScale);
   if (failed(quantizeParameter(op, weight, grid)))

@@ -1,6 +1,6 @@
 // RUN: tte-opt %s --split-input-file --verify-diagnostics --tte-autodiff
 
-// expected-error@unknown {{layer 'features.3': tensor.cast has no gradient, and parameters before it need one}}
+// expected-error@unknown {{'tensor.cast' op has no gradient, and parameters before it need one}}
 ml_program.global private @w(dense<1.0> : tensor<2x2xf32>) : tensor<2x2xf32>
 func.func @forward(%x: tensor<1x2xf32>) -> tensor<1x2xf32> {
   %w = ml_program.global_load_const @w : tensor<2x2xf32>

@@ -8,14 +8,14 @@ func.func @forward(%x: tensor<4xf32>) -> tensor<4xf32> {
 // -----
 
 func.func @forward(%x: tensor<4xf32> {tte.range = #tte.range<0.0, 1.0>}) -> tensor<4xf32> {
-  // expected-error@below {{tte.add has no calibrated range (tte.range)}}
+  // expected-error@below {{'tte.add' op has no calibrated range (tte.range)}}
   %0 = tte.add %x, %x : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
   return %0 : tensor<4xf32>
 }
 
 // -----
 
-// expected-error@unknown {{layer 'features.3.conv': tte.add has no calibrated range (tte.range)}}
+// expected-error@unknown {{'tte.add' op has no calibrated range (tte.range)}}
 func.func @forward(%x: tensor<4xf32> {tte.range = #tte.range<0.0, 1.0>}) -> tensor<4xf32> {
   %0 = tte.add %x, %x : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32> loc("features.3.conv")
   return %0 : tensor<4xf32>
@@ -24,7 +24,7 @@ func.func @forward(%x: tensor<4xf32> {tte.range = #tte.range<0.0, 1.0>}) -> tens
 // -----
 
 func.func @forward(%x: tensor<4xf32> {tte.range = #tte.range<0.0, 1.0>}) -> tensor<4xf32> {
-  // expected-error@below {{tte.add has the calibrated range #tte.range<0.0, inf>, which is not finite}}
+  // expected-error@below {{'tte.add' op has the calibrated range #tte.range<0.0, inf>, which is not finite}}
   %0 = tte.add %x, %x {tte.range = #tte.range<0.0, inf>} : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
   return %0 : tensor<4xf32>
 }
@@ -41,7 +41,7 @@ func.func @forward(%x: tensor<4xi32>) -> tensor<4xi32> {
 ml_program.global private @offset(dense<1.0> : tensor<4xf32>) : tensor<4xf32>
 func.func @forward(%x: tensor<4xf32> {tte.range = #tte.range<0.0, 1.0>}) -> tensor<4xf32> {
   %p = ml_program.global_load_const @offset : tensor<4xf32>
-  // expected-error@below {{tte.add reads a parameter as an activation; only weights and biases of layers can be quantized}}
+  // expected-error@below {{'tte.add' op reads a parameter as an activation; only weights and biases of layers can be quantized}}
   %0 = tte.add %x, %p {tte.range = #tte.range<0.0, 1.0>} : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
   return %0 : tensor<4xf32>
 }
@@ -50,7 +50,7 @@ func.func @forward(%x: tensor<4xf32> {tte.range = #tte.range<0.0, 1.0>}) -> tens
 
 func.func @forward(%x: tensor<1x4xf32> {tte.range = #tte.range<0.0, 1.0>}) -> tensor<1x1xf32> {
   %w = tte.reshape %x : (tensor<1x4xf32>) -> tensor<4x1xf32>
-  // expected-error@below {{tte.dense weight must be a parameter (ml_program.global)}}
+  // expected-error@below {{'tte.dense' op weight must be a parameter (ml_program.global)}}
   %0 = tte.dense %x weights(%w) : (tensor<1x4xf32>, tensor<4x1xf32>) -> tensor<1x1xf32>
   return %0 : tensor<1x1xf32>
 }
@@ -60,7 +60,7 @@ func.func @forward(%x: tensor<1x4xf32> {tte.range = #tte.range<0.0, 1.0>}) -> te
 ml_program.global private @weight(dense<0x7FC00000> : tensor<4x1xf32>) : tensor<4x1xf32>
 func.func @forward(%x: tensor<1x4xf32> {tte.range = #tte.range<0.0, 1.0>}) -> tensor<1x1xf32> {
   %w = ml_program.global_load_const @weight : tensor<4x1xf32>
-  // expected-error@below {{tte.dense weight 'weight' holds a value that is not finite}}
+  // expected-error@below {{'tte.dense' op weight 'weight' holds a value that is not finite}}
   %0 = tte.dense %x weights(%w) : (tensor<1x4xf32>, tensor<4x1xf32>) -> tensor<1x1xf32>
   return %0 : tensor<1x1xf32>
 }
@@ -70,7 +70,7 @@ func.func @forward(%x: tensor<1x4xf32> {tte.range = #tte.range<0.0, 1.0>}) -> te
 ml_program.global private @weight(dense<1.0> : tensor<66312x1xf32>) : tensor<66312x1xf32>
 func.func @forward(%x: tensor<1x66312xf32> {tte.range = #tte.range<0.0, 1.0>}) -> tensor<1x1xf32> {
   %w = ml_program.global_load_const @weight : tensor<66312x1xf32>
-  // expected-error@below {{tte.dense sums 66312 products an output, but more than 66311 may overflow the 32-bit accumulator}}
+  // expected-error@below {{'tte.dense' op sums 66312 products an output, but more than 66311 may overflow the 32-bit accumulator}}
   %0 = tte.dense %x weights(%w) : (tensor<1x66312xf32>, tensor<66312x1xf32>) -> tensor<1x1xf32>
   return %0 : tensor<1x1xf32>
 }
@@ -83,7 +83,7 @@ func.func @forward(%x: tensor<1x1xf32> {tte.range = #tte.range<0.0, 1.0>}) -> te
   %w = ml_program.global_load_const @weight : tensor<1x1xf32>
   %b = ml_program.global_load_const @bias : tensor<1xf32>
   %0 = tte.dense %x weights(%w) bias(%b) {tte.range = #tte.range<0.0, 2.0>} : (tensor<1x1xf32>, tensor<1x1xf32>, tensor<1xf32>) -> tensor<1x1xf32>
-  // expected-error@below {{tte.dense shares the parameter 'bias' with a layer that quantizes it by other scales}}
+  // expected-error@below {{'tte.dense' op shares the parameter 'bias' with a layer that quantizes it by other scales}}
   %1 = tte.dense %0 weights(%w) bias(%b) : (tensor<1x1xf32>, tensor<1x1xf32>, tensor<1xf32>) -> tensor<1x1xf32>
   return %1 : tensor<1x1xf32>
 }

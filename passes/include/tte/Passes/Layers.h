@@ -3,17 +3,13 @@
 #ifndef TTE_PASSES_LAYERS_H
 #define TTE_PASSES_LAYERS_H
 
-#include "mlir/IR/Diagnostics.h"
-#include "mlir/IR/Operation.h"
+#include "mlir/IR/Location.h"
 
 namespace tte {
 
 /// The module path of the layer that `location` names ("features.0.0"): the first name
 /// in it, from outside in. Empty where there is none.
 llvm::StringRef layerName(mlir::Location location);
-
-/// An error at `op` that begins with its layer and its name: "layer 'features.0.0': tte.add ".
-mlir::InFlightDiagnostic emitLayerError(mlir::Operation *op);
 
 } // namespace tte
 

@@ -136,6 +136,47 @@ def Autodiff : Pass<"tte-autodiff", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::func::FuncDialect", "::tte::TTEDialect"];
 }
 
+def PruneBackward : Pass<"tte-prune-backward", "::mlir::ModuleOp"> {
+  let summary = "Leave in the training step only what the update scheme needs";
+  let description = [{
+    A parameter whose `ml_program.global` carries `tte.update` trains, as a whole
+    or, for weights that may be given in parts, in a range of channels. In both
+    `@forward` and `@train_step`
+
+    * other parameters are no state any more but constants read by
+      `ml_program.global_load_const`;
+    * the state of a range is the range alone. Its global keeps the range of the
+      initial value, and `@name.before` and `@name.after` hold the frozen rest,
+      which the readers take as further parts of their weight. The update gets
+      the `origin` of the range in the full parameter.
+
+    Patterns turn the slice of a weight gradient into the gradient of those
+    channels. Gradients that no update needs are pure and go, so the backward
+    pass ends at the first layer that trains.
+
+    A range beyond the parameter, a range of a parameter that its readers need
+    whole (biases, grouped convolutions), and a mark on what is no parameter or
+    does not reach the loss are errors.
+
+    ```mlir
+    ml_program.global private @w(dense<1.0> : tensor<4x2xf32>) : tensor<4x2xf32> {tte.update = #tte.update<1, 2>}
+    ```
+
+    with `%0 = tte.dense %x weights(%w)` becomes, types left out,
+
+    ```
+    func.func @train_step(%w: tensor<2x2xf32> {tte.state = @w}, ...) {
+      %before = ml_program.global_load_const @w.before : tensor<1x2xf32>
+      %after = ml_program.global_load_const @w.after : tensor<1x2xf32>
+      %0 = tte.dense %x weights(%before, %w, %after)
+      ...
+      %3 = tte.dense_weight_grad %x, %2 offset 1
+      %4 = tte.sgd %w, %3 ... origin <[4, 2], [1, 0]>
+    ```
+  }];
+  let dependentDialects = ["::mlir::ml_program::MLProgramDialect", "::tte::TTEDialect"];
+}
+
 def QAS : Pass<"tte-qas", "::mlir::func::FuncOp"> {
   let summary = "Quantization-aware scaling of the gradients of quantized parameters";
   let description = [{
