@@ -4,4 +4,52 @@
 
 include "mlir/Pass/PassBase.td"
 
+def LowerKernels : Pass<"tte-lower-kernels", "::mlir::ModuleOp"> {
+  let summary = "Turn tte.kernel into functions of loops, vectors and memory accesses";
+  let description = [{
+    Each `tte.kernel` of a nested module becomes a `func.func` of scf, arith,
+    math, vector and memref on flat memrefs of storage elements, in the order
+    of `tte.call`: inputs, tables, scratch, outputs. All buffers start at a
+    multiple of 4 bytes.
+
+    What depends on scales (requantization multipliers and shifts, factors of
+    gradients and updates) becomes constants in at most one i32 and one f32
+    table, new globals which each call passes as `tables`. Kernels of equal
+    shape thus become equal functions, and one of them is kept.
+
+    f32 sums have one accumulator for each output, in the order that the ops
+    describe, by fused multiply-adds. Vectors run across outputs, never along
+    a sum: every vector width gives the same bits.
+
+    ```mlir
+    tte.call @kernels::@k ins(%x : memref<4xf32>) outs(%y : memref<4xf32>)
+      layer "act" phase forward macs 0
+    module @kernels {
+      tte.kernel @k plain {
+      ^bb0(%x: tensor<4xf32>):
+        %0 = tte.clamp %x <0.0, 6.0> : tensor<4xf32>
+        tte.yield %0 : tensor<4xf32>
+      }
+    }
+    ```
+
+    The kernel becomes `func.func @k(%x: memref<4xf32>, %y: memref<4xf32>)`.
+  }];
+  let options = [
+    Option<"vectorWidth", "vector-width", "int64_t", /*default=*/"1",
+           "f32 lanes of a vector register; 1 where there are none">
+  ];
+}
+
+def ExportHAL : Pass<"tte-export-hal", "::mlir::ModuleOp"> {
+  let summary = "Wrap the functions of @kernels as an IREE executable";
+  let description = [{
+    Leaves one `hal.executable.source` in the module: an export for each public
+    function of the nested module @kernels, whose ordinal is the position of
+    the function among them, and whose bindings are its arguments. Printed in
+    the generic form, `iree-compile --compile-mode=hal-executable` takes it.
+    The context must allow unregistered dialects.
+  }];
+}
+
 #endif // TTE_PASSES_LOWERING_TD

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "Elementwise.h"
+#include "Rescale.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace tte;
+using quant::QuantizedType;
+
+bool tte::isElementwise(Operation *op) {
+  return isa<AddOp, ClampOp, QuantizeOp, DequantizeOp, ClampGradOp, ApplyMaskOp, ScaleGradientOp,
+             SGDOp, MeanSquaredErrorGradOp>(op);
+}
+
+Bounds tte::getBounds(Type type, std::optional<ClampAttr> clamp) {
+  Bounds bounds;
+  if (clamp && std::isfinite(clamp->getMin()))
+    bounds.lower = clamp->getMin();
+  if (clamp && std::isfinite(clamp->getMax()))
+    bounds.upper = clamp->getMax();
+  if (QuantizedType element = getQuantizedElement(type)) {
+    double lower = element.getStorageTypeMin(), upper = element.getStorageTypeMax();
+    bounds.lower = bounds.lower ? std::max(*bounds.lower, lower) : lower;
+    bounds.upper = bounds.upper ? std::min(*bounds.upper, upper) : upper;
+  }
+  return bounds;
+}
+
+namespace tte {
+
+/// Emits one elementwise op at one position.
+class ElementEmitter {
+public:
+  ElementEmitter(KernelEmitter &kernel, const Position &position,
+                 function_ref<Value(Value)> elementOf)
+      : kernel(kernel), builder(kernel.builder), loc(kernel.loc), position(position),
+        lanes(position.lanes), elementOf(elementOf) {}
+
+  Value emit(AddOp op);
+  Value emit(ClampOp op);
+  Value emit(QuantizeOp op);
+  Value emit(DequantizeOp op);
+  Value emit(ClampGradOp op);
+  Value emit(ApplyMaskOp op);
+  Value emit(ScaleGradientOp op);
+  Value emit(SGDOp op);
+  Value emit(MeanSquaredErrorGradOp op);
+
+private:
+  /// Values that are the same at every position, emitted on entry to the kernel.
+  ArrayRef<Value> invariantsOf(Operation *op, function_ref<SmallVector<Value>()> make) {
+    auto [entry, isNew] = kernel.invariants.try_emplace(op);
+    if (isNew)
+      kernel.invariants[op] = make();
+    return kernel.invariants[op];
+  }
+  Value splat(Value scalar) { return kernel.splat(scalar, lanes); }
+  Value addInteger(Value lhs, Value rhs) { return arith::AddIOp::create(builder, loc, lhs, rhs); }
+  Value mulInteger(Value lhs, Value rhs) { return arith::MulIOp::create(builder, loc, lhs, rhs); }
+  Value mulFloat(Value lhs, Value rhs) { return arith::MulFOp::create(builder, loc, lhs, rhs); }
+  Value xorShifted(Value value, int64_t shift);
+  Value mix(Value value);
+  Value shiftRight(Value value, int64_t shift);
+  /// f32(scale^power) of the channels of this position.
+  Value loadScales(Operation *op, QuantizedType type, int64_t power);
+  Value emitUniform(SGDOp op);
+  Value emitParameterIndex(SGDOp op);
+  Value saturatedSum(Value parameter, Value delta, QuantizedType type);
+
+  KernelEmitter &kernel;
+  OpBuilder &builder;
+  Location loc;
+  const Position &position;
+  int64_t lanes;
+  function_ref<Value(Value)> elementOf;
+};
+
+} // namespace tte
+
+Value tte::emitElementwise(Operation *op, KernelEmitter &kernel, const Position &position,
+                           function_ref<Value(Value)> elementOf) {
+  ElementEmitter emitter(kernel, position, elementOf);
+  return llvm::TypeSwitch<Operation *, Value>(op)
+      .Case<AddOp, ClampOp, QuantizeOp, DequantizeOp, ClampGradOp, ApplyMaskOp, ScaleGradientOp,
+            SGDOp, MeanSquaredErrorGradOp>([&](auto op) { return emitter.emit(op); });
+}
+
+//===----------------------------------------------------------------------===//
+// Sums and clamps
+//===----------------------------------------------------------------------===//
+
+/// The fixed-point factors of a quantized sum: a common shift, multipliers of at most 2^21.
+static std::pair<std::array<int32_t, 2>, int32_t> getSumFactors(double lhs, double rhs) {
+  double largest = std::max(lhs, rhs);
+  int32_t shift = 30;
+  while (shift > 1 && std::llround(std::ldexp(largest, shift)) > 1 << 21)
+    --shift;
+  return {{int32_t(std::llround(std::ldexp(lhs, shift))),
+           int32_t(std::llround(std::ldexp(rhs, shift)))},
+          shift};
+}
+
+Value ElementEmitter::emit(AddOp op) {
+  Value lhs = elementOf(op.getLhs()), rhs = elementOf(op.getRhs());
+  Bounds bounds = getBounds(op.getType(), op.getClamp());
+  QuantizedType result = getQuantizedElement(op.getType());
+  if (!result)
+    return kernel.clamp(arith::AddFOp::create(builder, loc, lhs, rhs), bounds.lower, bounds.upper);
+
+  QuantizedType types[] = {getQuantizedElement(op.getLhs().getType()),
+                           getQuantizedElement(op.getRhs().getType())};
+  ArrayRef<Value> factors = invariantsOf(op, [&]() -> SmallVector<Value> {
+    double scale = getScale(result, 0);
+    auto [multipliers, shift] =
+        getSumFactors(getScale(types[0], 0) / scale, getScale(types[1], 0) / scale);
+    int32_t constant = 1 << (shift - 1);
+    for (auto [type, multiplier] : llvm::zip(types, multipliers))
+      constant -= int32_t(getZeroPoint(type)) * multiplier;
+    return {kernel.addTableScalar(multipliers[0]), kernel.addTableScalar(multipliers[1]),
+            kernel.addTableScalar(constant), kernel.addTableScalar(shift)};
+  });
+  Value sum = addInteger(mulInteger(lhs, splat(factors[0])), splat(factors[2]));
+  sum = addInteger(mulInteger(rhs, splat(factors[1])), sum);
+  sum = arith::ShRSIOp::create(builder, loc, sum, splat(factors[3]));
+  sum = addInteger(sum, kernel.i32(getZeroPoint(op.getType()), lanes));
+  return kernel.clamp(sum, bounds.lower, bounds.upper);
+}
+
+Value ElementEmitter::emit(ClampOp op) {
+  Bounds bounds = getBounds(op.getType(), op.getRange());
+  return kernel.clamp(elementOf(op.getInput()), bounds.lower, bounds.upper);
+}
+
+//===----------------------------------------------------------------------===//
+// Between f32 and the grid
+//===----------------------------------------------------------------------===//
+
+Value ElementEmitter::loadScales(Operation *op, QuantizedType type, int64_t power) {
+  SmallVector<double> storage;
+  SmallVector<float> scales = llvm::map_to_vector(
+      getScales(type, storage), [&](double scale) { return float(std::pow(scale, power)); });
+  if (scales.size() == 1)
+    return splat(invariantsOf(op, [&]() -> SmallVector<Value> {
+      return {kernel.addTableScalar(scales.front())};
+    }).front());
+  auto [table, isNew] = kernel.tables.try_emplace(op);
+  if (isNew)
+    table->second = kernel.addTable(scales);
+  return kernel.loadTable(table->second, position.channel, lanes);
+}
+
+Value ElementEmitter::emit(QuantizeOp op) {
+  QuantizedType type = getQuantizedElement(op.getType());
+  Value scaled = arith::DivFOp::create(builder, loc, elementOf(op.getInput()),
+                                       loadScales(op, type, 1));
+  // Clamped as f32 first: the conversion to integers is undefined out of range.
+  int64_t zeroPoint = getZeroPoint(op.getType());
+  double lower = type.getStorageTypeMin() - zeroPoint, upper = type.getStorageTypeMax() - zeroPoint;
+  Value rounded = kernel.toInteger(kernel.clamp(kernel.roundHalfEven(scaled), lower, upper));
+  Value shifted = addInteger(rounded, kernel.i32(zeroPoint, lanes));
+  // Bounds of i32 are not f32 numbers: clamp the integers as well.
+  return kernel.clamp(shifted, type.getStorageTypeMin(), type.getStorageTypeMax());
+}
+
+Value ElementEmitter::emit(DequantizeOp op) {
+  QuantizedType type = getQuantizedElement(op.getInput().getType());
+  Value stored = elementOf(op.getInput());
+  if (int64_t zeroPoint = getZeroPoint(op.getInput().getType()))
+    stored = addInteger(stored, kernel.i32(-zeroPoint, lanes));
+  return mulFloat(kernel.toFloat(stored), loadScales(op, type, 1));
+}
+
+//===----------------------------------------------------------------------===//
+// Masks
+//===----------------------------------------------------------------------===//
+
+Value tte::emitInside(KernelEmitter &kernel, Value value, Type tensor, ClampAttr range) {
+  OpBuilder &builder = kernel.builder;
+  int64_t lanes = getLanes(value);
+  Value inside;
+  auto both = [&](Value condition) {
+    inside = inside ? Value(arith::AndIOp::create(builder, kernel.loc, inside, condition))
+                    : condition;
+  };
+  bool isQuantized = bool(getQuantizedElement(tensor));
+  auto compare = [&](double bound, bool isLower) {
+    if (!std::isfinite(bound))
+      return;
+    if (isQuantized) {
+      auto predicate = isLower ? arith::CmpIPredicate::sgt : arith::CmpIPredicate::slt;
+      Value limit = kernel.i32(isLower ? std::floor(bound) : std::ceil(bound), lanes);
+      both(arith::CmpIOp::create(builder, kernel.loc, predicate, value, limit));
+    } else {
+      auto predicate = isLower ? arith::CmpFPredicate::OGT : arith::CmpFPredicate::OLT;
+      both(arith::CmpFOp::create(builder, kernel.loc, predicate, value,
+                                 kernel.f32(bound, lanes)));
+    }
+  };
+  compare(range.getMin(), true);
+  compare(range.getMax(), false);
+  return inside;
+}
+
+Value ElementEmitter::emit(ClampGradOp op) {
+  Value gradient = elementOf(op.getGradient());
+  Value inside =
+      emitInside(kernel, elementOf(op.getOutput()), op.getOutput().getType(), op.getRange());
+  if (!inside)
+    return gradient;
+  return arith::SelectOp::create(builder, loc, inside, gradient, kernel.f32(0, lanes));
+}
+
+Value ElementEmitter::emit(ApplyMaskOp op) {
+  Value gradient = elementOf(op.getGradient());
+  Value mask = kernel.bufferOf(op.getMask());
+  Value bits = kernel.fromLanes(lanes, [&](int64_t lane) -> Value {
+    Value element = kernel.materialize(position.linear + lane);
+    Value three = kernel.materialize(3), seven = kernel.materialize(7);
+    Value byte = kernel.load(mask, Index(arith::ShRUIOp::create(builder, loc, element, three)));
+    Value bit = arith::AndIOp::create(builder, loc, element, seven);
+    bit = arith::IndexCastOp::create(builder, loc, builder.getI32Type(), bit);
+    return arith::AndIOp::create(builder, loc,
+                                 arith::ShRUIOp::create(builder, loc, byte, bit), kernel.i32(1));
+  });
+  Value inside = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, bits,
+                                       kernel.i32(0, lanes));
+  return arith::SelectOp::create(builder, loc, inside, gradient, kernel.f32(0, lanes));
+}
+
+Value ElementEmitter::emit(MeanSquaredErrorGradOp op) {
+  Value difference = arith::SubFOp::create(builder, loc, elementOf(op.getPrediction()),
+                                           elementOf(op.getTarget()));
+  float count = cast<RankedTensorType>(op.getType()).getNumElements();
+  return arith::DivFOp::create(builder, loc, mulFloat(difference, kernel.f32(2, lanes)),
+                               kernel.f32(count, lanes));
+}
+
+//===----------------------------------------------------------------------===//
+// Updates
+//===----------------------------------------------------------------------===//
+
+Value ElementEmitter::emit(ScaleGradientOp op) {
+  Value gradient = elementOf(op.getGradient());
+  if (op.getPower() == 0)
+    return gradient;
+  return mulFloat(gradient, loadScales(op, getQuantizedElement(op.getGrid()), op.getPower()));
+}
+
+Value ElementEmitter::shiftRight(Value value, int64_t shift) {
+  return arith::ShRUIOp::create(builder, loc, value, kernel.i32(shift, getLanes(value)));
+}
+
+Value ElementEmitter::xorShifted(Value value, int64_t shift) {
+  return arith::XOrIOp::create(builder, loc, value, shiftRight(value, shift));
+}
+
+/// lowbias32 (see `tte.sgd`).
+Value ElementEmitter::mix(Value value) {
+  int64_t width = getLanes(value);
+  value = mulInteger(xorShifted(value, 16), kernel.i32(0x7feb352d, width));
+  value = mulInteger(xorShifted(value, 15), kernel.i32(0x846ca68b, width));
+  return xorShifted(value, 16);
+}
+
+/// The row-major index of each element in the full parameter.
+Value ElementEmitter::emitParameterIndex(SGDOp op) {
+  Index index = position.linear;
+  if (std::optional<OriginAttr> origin = op.getOrigin()) {
+    SmallVector<Index> indices;
+    for (auto [slice, offset] : llvm::zip_equal(position.indices, origin->getOffsets()))
+      indices.push_back(slice + offset);
+    index = kernel.linearize(indices, origin->getShape());
+  }
+  Value first =
+      arith::IndexCastOp::create(builder, loc, builder.getI32Type(), kernel.materialize(index));
+  if (lanes == 1)
+    return first;
+  auto type = cast<VectorType>(kernel.laneType(builder.getI32Type(), lanes));
+  SmallVector<int32_t> steps = llvm::to_vector(llvm::seq<int32_t>(0, lanes));
+  Value lane =
+      arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(type, ArrayRef(steps)));
+  return addInteger(splat(first), lane);
+}
+
+/// Uniform numbers in [0, 1), multiples of 2^-24, exact in f32.
+Value ElementEmitter::emitUniform(SGDOp op) {
+  Value key = invariantsOf(op, [&]() -> SmallVector<Value> {
+    Value step = kernel.loadScalar(op.getStep());
+    Value stream = kernel.addTableScalar(int32_t(op.getStream()));
+    return {kernel.onEntry([&] {
+      return mix(addInteger(mulInteger(step, kernel.i32(0x85ebca6b)), stream));
+    })};
+  }).front();
+  Value counter = mulInteger(emitParameterIndex(op), kernel.i32(0x9e3779b9, lanes));
+  Value bits = shiftRight(mix(addInteger(counter, splat(key))), 8);
+  return mulFloat(kernel.toFloat(bits), kernel.f32(0x1p-24f, lanes));
+}
+
+Value ElementEmitter::saturatedSum(Value parameter, Value delta, QuantizedType type) {
+  double lower = type.getStorageTypeMin(), upper = type.getStorageTypeMax();
+  if (type.getStorageTypeIntegralWidth() < 32)
+    return kernel.clamp(addInteger(parameter, delta), lower, upper);
+  // |delta| <= 2^30, hence the sum of i32 needs one more bit.
+  Type wide = kernel.laneType(builder.getI64Type(), lanes);
+  auto extend = [&](Value value) -> Value {
+    return arith::ExtSIOp::create(builder, loc, wide, value);
+  };
+  Value sum = addInteger(extend(parameter), extend(delta));
+  sum = arith::MaxSIOp::create(builder, loc, sum, extend(kernel.i32(lower, lanes)));
+  sum = arith::MinSIOp::create(builder, loc, sum, extend(kernel.i32(upper, lanes)));
+  return arith::TruncIOp::create(builder, loc, parameter.getType(), sum);
+}
+
+Value ElementEmitter::emit(SGDOp op) {
+  Value gradient = elementOf(op.getGradient()), parameter = elementOf(op.getParameter());
+  Value rate = kernel.loadScalar(op.getLearningRate());
+  Value delta = kernel.roundedProduct(
+      splat(Value(arith::NegFOp::create(builder, loc, rate))), gradient);
+  QuantizedType type = getQuantizedElement(op.getType());
+  if (!type)
+    return arith::AddFOp::create(builder, loc, parameter, delta);
+  delta = kernel.clamp(delta, -0x1p30, 0x1p30);
+  bool isStochastic = op.getRounding() == Rounding::stochastic &&
+                      type.getStorageTypeIntegralWidth() < 32;
+  Value rounded =
+      isStochastic ? Value(math::FloorOp::create(
+                         builder, loc, arith::AddFOp::create(builder, loc, delta, emitUniform(op))))
+                   : kernel.roundHalfEven(delta);
+  return saturatedSum(parameter, kernel.toInteger(rounded), type);
+}

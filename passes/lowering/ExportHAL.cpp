@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "tte/Passes/Passes.h"
+
+using namespace mlir;
+using namespace tte;
+
+namespace tte {
+#define GEN_PASS_DEF_EXPORTHAL
+#include "tte/Passes/Passes.h.inc"
+} // namespace tte
+
+namespace {
+
+/// Makes ops, types and attributes of IREE's hal dialect, which is not linked in: in the generic
+/// form they are plain text.
+class HALBuilder {
+public:
+  explicit HALBuilder(MLIRContext *context) : builder(context) {}
+
+  OpBuilder builder;
+
+  Attribute getAttribute(StringRef text) {
+    return OpaqueAttr::get(builder.getStringAttr("hal"), text, NoneType::get(builder.getContext()));
+  }
+  Type getType(StringRef text) { return OpaqueType::get(builder.getStringAttr("hal"), text); }
+
+  Attribute getLayout(unsigned bindings) {
+    std::string text = "pipeline.layout<bindings = [";
+    llvm::raw_string_ostream stream(text);
+    for (unsigned i = 0; i < bindings; ++i)
+      stream << (i ? ", " : "") << "#hal.pipeline.binding<storage_buffer>";
+    stream << "]>";
+    return getAttribute(text);
+  }
+
+  Operation *create(Location loc, StringRef name, ValueRange operands, TypeRange results,
+                    ArrayRef<NamedAttribute> attributes, unsigned regions = 0) {
+    OperationState state(loc, name, operands, results, attributes);
+    for (unsigned i = 0; i < regions; ++i)
+      state.addRegion();
+    return builder.create(state);
+  }
+
+  NamedAttribute named(StringRef name, Attribute value) {
+    return builder.getNamedAttr(name, value);
+  }
+};
+
+struct ExportHALPass : tte::impl::ExportHALBase<ExportHALPass> {
+  using ExportHALBase::ExportHALBase;
+
+  void getDependentDialects(DialectRegistry &registry) const override {
+    registry.insert<arith::ArithDialect>();
+  }
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    if (!getContext().allowsUnregisteredDialects()) {
+      module.emitError("export-hal: needs a context that allows unregistered dialects");
+      return signalPassFailure();
+    }
+    auto library = module.lookupSymbol<ModuleOp>("kernels");
+    if (!library) {
+      module.emitError("export-hal: expected a nested module @kernels, found none");
+      return signalPassFailure();
+    }
+    for (Operation &op : llvm::make_early_inc_range(*module.getBody()))
+      if (&op != library)
+        op.erase();
+    wrap(library);
+  }
+
+private:
+  static void wrap(ModuleOp library) {
+    HALBuilder hal(library.getContext());
+    Location loc = library.getLoc();
+    hal.builder.setInsertionPoint(library);
+    Operation *source =
+        hal.create(loc, "hal.executable.source", {}, {},
+                   {hal.named("sym_name", library.getSymNameAttr()),
+                    hal.named("sym_visibility", hal.builder.getStringAttr("public"))},
+                   1);
+    Block *block = hal.builder.createBlock(&source->getRegion(0));
+    int64_t ordinal = 0;
+    for (func::FuncOp function : library.getOps<func::FuncOp>()) {
+      if (function.isPrivate())
+        continue;
+      hal.builder.setInsertionPointToEnd(block);
+      Attribute layout = hal.getLayout(function.getNumArguments());
+      createExport(hal, function, layout, ordinal++);
+      bindArguments(hal, function, layout);
+    }
+    hal.builder.setInsertionPointToEnd(block);
+    auto inner = ModuleOp::create(hal.builder, loc);
+    inner.getBodyRegion().takeBody(library.getBodyRegion());
+    hal.create(loc, "hal.executable.source_end", {}, {}, {});
+    library.erase();
+  }
+
+  /// One workgroup runs the whole kernel.
+  static void createExport(HALBuilder &hal, func::FuncOp function, Attribute layout,
+                           int64_t ordinal) {
+    Location loc = function.getLoc();
+    OpBuilder::InsertionGuard guard(hal.builder);
+    Operation *entry = hal.create(loc, "hal.executable.export", {}, {},
+                                  {hal.named("sym_name", function.getSymNameAttr()),
+                                   hal.named("sym_visibility", hal.builder.getStringAttr("public")),
+                                   hal.named("ordinal", hal.builder.getIndexAttr(ordinal)),
+                                   hal.named("layout", layout)},
+                                  2);
+    hal.builder.createBlock(&entry->getRegion(0), {}, hal.getType("device"), loc);
+    Value one = arith::ConstantIndexOp::create(hal.builder, loc, 1);
+    hal.create(loc, "hal.return", {one, one, one}, {}, {});
+  }
+
+  static void bindArguments(HALBuilder &hal, func::FuncOp function, Attribute layout) {
+    Block &body = function.getBody().front();
+    OpBuilder::InsertionGuard guard(hal.builder);
+    hal.builder.setInsertionPointToStart(&body);
+    Location loc = function.getLoc();
+    Value zero = arith::ConstantIndexOp::create(hal.builder, loc, 0);
+    for (BlockArgument argument : body.getArguments()) {
+      Operation *binding = hal.create(
+          loc, "hal.interface.binding.subspan", zero, argument.getType(),
+          {hal.named("layout", layout),
+           hal.named("binding", hal.builder.getIndexAttr(argument.getArgNumber())),
+           hal.named("alignment", hal.builder.getIndexAttr(4)),
+           hal.named("operandSegmentSizes", hal.builder.getDenseI32ArrayAttr({1, 0}))});
+      argument.replaceAllUsesWith(binding->getResult(0));
+    }
+    body.eraseArguments(0, body.getNumArguments());
+    function.setFunctionType(hal.builder.getFunctionType({}, {}));
+  }
+};
+
+} // namespace

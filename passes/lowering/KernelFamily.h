@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Families of kernels. One family, one file in families/.
+#ifndef TTE_LOWERING_KERNELFAMILY_H
+#define TTE_LOWERING_KERNELFAMILY_H
+
+#include "KernelEmitter.h"
+
+namespace tte {
+
+/// Emits the loops of kernels whose region has one root op, which the family knows, and beside it
+/// elementwise ops on its result.
+class KernelFamily {
+public:
+  virtual ~KernelFamily() = default;
+  virtual bool matches(mlir::Operation *root) const = 0;
+  virtual void emit(mlir::Operation *root, KernelEmitter &kernel) const = 0;
+  /// Bytes of the arena that the kernel works in beside its operands and results.
+  virtual int64_t getScratchBytes(mlir::Operation *root) const { return 0; }
+};
+
+/// A family of one op.
+template <typename OpT> class OpFamily : public KernelFamily {
+public:
+  bool matches(mlir::Operation *root) const override { return llvm::isa<OpT>(root); }
+  void emit(mlir::Operation *root, KernelEmitter &kernel) const override {
+    emit(llvm::cast<OpT>(root), kernel);
+  }
+  virtual void emit(OpT root, KernelEmitter &kernel) const = 0;
+};
+
+using FamilyList = llvm::SmallVector<std::unique_ptr<KernelFamily>>;
+
+void addConvForwardFamily(FamilyList &families);
+void addConvInputGradientFamily(FamilyList &families);
+void addConvWeightGradientFamily(FamilyList &families);
+void addDepthwiseFamilies(FamilyList &families);
+void addBiasGradientFamily(FamilyList &families);
+void addPoolingFamilies(FamilyList &families);
+void addDataMovementFamilies(FamilyList &families);
+void addLossFamilies(FamilyList &families);
+void addClampMaskFamily(FamilyList &families);
+
+/// All families, made once.
+const FamilyList &getKernelFamilies();
+
+/// The family of `root`, or null.
+const KernelFamily *findFamily(mlir::Operation *root);
+
+/// The one op of a region that is not elementwise, null where all are. Emits an error on `owner`
+/// where the region cannot be lowered as one kernel.
+mlir::FailureOr<mlir::Operation *> findRoot(mlir::Operation *owner, mlir::Region &region);
+
+/// The kernel of a region of elementwise ops.
+void emitElementwiseKernel(KernelEmitter &kernel);
+
+} // namespace tte
+
+#endif // TTE_LOWERING_KERNELFAMILY_H

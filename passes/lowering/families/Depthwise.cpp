@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Depthwise convolutions and their gradients: a tile of columns of one channel (one vector of
+// channels) shares what it loads; at the borders of the image, taps outside are left out of the
+// code (columns) or of the loop (rows).
+#include "../AffineResult.h"
+#include "../ConvShape.h"
+#include "../KernelFamily.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "llvm/ADT/DenseMap.h"
+
+using namespace mlir;
+using namespace tte;
+
+namespace {
+
+/// Columns of a tile. Scalar f32 code has 32 registers, other code half as many.
+int64_t getTileWidth(KernelEmitter &kernel, bool isFloat) {
+  return kernel.target.vectorWidth == 1 && isFloat ? 8 : 4;
+}
+
+/// The parts of a weight along its channels.
+SmallVector<WeightPart> getParts(KernelEmitter &kernel, ValueRange weights) {
+  SmallVector<WeightPart> parts;
+  int64_t begin = 0;
+  for (Value weight : weights) {
+    int64_t size = cast<RankedTensorType>(weight.getType()).getDimSize(3);
+    parts.push_back({kernel.bufferOf(weight), weight.getType(), begin, size});
+    begin += size;
+  }
+  return parts;
+}
+
+/// A sum over taps for every output: the forward pass, and the input gradient phase by phase.
+class DepthwiseSum {
+public:
+  DepthwiseSum(KernelEmitter &kernel, const ConvShape &shape, ArrayRef<WeightPart> parts,
+               const Axis &rows, const Axis &columns, int64_t width)
+      : kernel(kernel), shape(shape), parts(parts), rows(rows), columns(columns), width(width) {}
+  virtual ~DepthwiseSum() = default;
+
+  void emit();
+
+protected:
+  virtual Value getInitial(Index channel, int64_t lanes) = 0;
+  virtual Value loadInput(Index index, int64_t lanes) = 0;
+  virtual Value loadWeight(const WeightPart &part, Index index, Index channel, int64_t lanes) = 0;
+  virtual void finish(Value sum, const Position &position) = 0;
+
+  KernelEmitter &kernel;
+  const ConvShape &shape;
+
+private:
+  void emitTile(Index image, Index row, Index tapBegin, Index tapEnd, const ColumnTile &tile,
+                const WeightPart &part, Index first, int64_t lanes);
+  SmallVector<Value> accumulateRow(SmallVector<Value> sums, Index image, Index row, Index tap,
+                                   const ColumnTile &tile, const WeightPart &part, Index first,
+                                   int64_t lanes);
+
+  ArrayRef<WeightPart> parts;
+  const Axis &rows, &columns;
+  int64_t width;
+};
+
+void DepthwiseSum::emit() {
+  kernel.loop(0, shape.batch, 1, [&](Index image) {
+    loopRows(kernel, rows, [&](Index row, Index tapBegin, Index tapEnd) {
+      loopColumnTiles(kernel, columns, width, {},
+                      [&](const ColumnTile &tile, ArrayRef<Value>) {
+                        for (const WeightPart &part : parts)
+                          kernel.loopLanes(part.size, kernel.target.vectorWidth,
+                                           [&](Index first, int64_t lanes) {
+                                             emitTile(image, row, tapBegin, tapEnd, tile, part,
+                                                      first, lanes);
+                                           });
+                        return SmallVector<Value>();
+                      });
+    });
+  });
+}
+
+SmallVector<Value> DepthwiseSum::accumulateRow(SmallVector<Value> sums, Index image, Index row,
+                                               Index tap, const ColumnTile &tile,
+                                               const WeightPart &part, Index first,
+                                               int64_t lanes) {
+  int64_t channels = shape.inputChannels;
+  Index y = kernel.add(kernel.mul(row, rows.inputStride),
+                       kernel.mul(tap, rows.offsetStep) + rows.firstOffset);
+  Index line = kernel.mul(kernel.add(kernel.mul(image, rows.extent), y), columns.extent);
+  Index pixel =
+      kernel.mul(kernel.add(line, kernel.mul(tile.column, columns.inputStride)), channels);
+  Index input = kernel.add(pixel, first) + part.begin;
+  Index kernelRow = kernel.mul(kernel.mul(tap, rows.tapStep) + rows.firstTap,
+                               shape.columns.kernel * part.size);
+  llvm::DenseMap<int64_t, Value> loaded;
+  for (int64_t t = 0; t < columns.taps; ++t) {
+    Value weight;
+    for (int64_t p = 0; p < tile.count; ++p) {
+      if (!columns.reads(tile.example + p, t))
+        continue;
+      if (!weight)
+        weight = loadWeight(part,
+                            kernel.add(kernelRow, first) +
+                                (columns.firstTap + t * columns.tapStep) * part.size,
+                            first + part.begin, lanes);
+      int64_t offset = p * columns.inputStride + columns.offsetOf(t);
+      Value &x = loaded[offset];
+      if (!x)
+        x = loadInput(input + offset * channels, lanes);
+      sums[p] = kernel.multiplyAdd(x, weight, sums[p]);
+    }
+  }
+  return sums;
+}
+
+void DepthwiseSum::emitTile(Index image, Index row, Index tapBegin, Index tapEnd,
+                            const ColumnTile &tile, const WeightPart &part, Index first,
+                            int64_t lanes) {
+  Index channel = first + part.begin;
+  SmallVector<Value> sums(tile.count, getInitial(channel, lanes));
+  auto step = [&](Index tap, ArrayRef<Value> carried) {
+    return accumulateRow(SmallVector<Value>(carried), image, row, tap, tile, part, first, lanes);
+  };
+  if (tapBegin.isConstant() && tapEnd.isConstant())
+    for (int64_t tap = tapBegin.offset; tap < tapEnd.offset; ++tap)
+      sums = step(tap, sums);
+  else
+    sums = kernel.loop(tapBegin, tapEnd, 1, sums, step);
+
+  int64_t outputRows = rows.outputStride == 1 ? rows.count : shape.rows.input;
+  int64_t outputColumns = columns.outputStride == 1 ? columns.count : shape.columns.input;
+  Index y = kernel.mul(row, rows.outputStride) + rows.outputBase;
+  Index x = kernel.mul(tile.column, columns.outputStride) + columns.outputBase;
+  Index line = kernel.mul(kernel.add(kernel.mul(image, outputRows), y), outputColumns);
+  for (int64_t p = 0; p < tile.count; ++p) {
+    Index pixel =
+        kernel.mul(kernel.add(line, x) + p * columns.outputStride, shape.inputChannels);
+    finish(sums[p], {kernel.add(pixel, channel), channel, {}, lanes});
+  }
+}
+
+class Forward : public DepthwiseSum {
+public:
+  Forward(KernelEmitter &kernel, const ConvShape &shape, ArrayRef<WeightPart> parts,
+          const Axis &rows, const Axis &columns, Conv2DOp op, AffineResult &affine)
+      : DepthwiseSum(kernel, shape, parts, rows, columns,
+                     getTileWidth(kernel, !affine.isQuantized())),
+        input(kernel.bufferOf(op.getInput())), result(op.getResult()), affine(affine) {}
+
+private:
+  Value getInitial(Index channel, int64_t lanes) override {
+    return affine.getInitial(channel, lanes);
+  }
+  Value loadInput(Index index, int64_t lanes) override {
+    return loadCentred(kernel, input, index, lanes, affine.getInputZeroPoint());
+  }
+  Value loadWeight(const WeightPart &part, Index index, Index channel, int64_t lanes) override {
+    return kernel.load(part.buffer, index, lanes);
+  }
+  void finish(Value sum, const Position &position) override {
+    kernel.finish(result, affine.finish(sum, position.channel), position);
+  }
+
+  Value input, result;
+  AffineResult &affine;
+};
+
+class InputGradient : public DepthwiseSum {
+public:
+  InputGradient(KernelEmitter &kernel, const ConvShape &shape, ArrayRef<WeightPart> parts,
+                const Axis &rows, const Axis &columns, Conv2DInputGradOp op,
+                std::optional<Table> scales)
+      : DepthwiseSum(kernel, shape, parts, rows, columns, getTileWidth(kernel, true)),
+        gradient(kernel.bufferOf(op.getGradient())), result(op.getResult()), scales(scales) {}
+
+private:
+  Value getInitial(Index channel, int64_t lanes) override { return kernel.f32(0, lanes); }
+  Value loadInput(Index index, int64_t lanes) override {
+    return kernel.load(gradient, index, lanes);
+  }
+  /// f32(s_w) * f32(w)
+  Value loadWeight(const WeightPart &part, Index index, Index channel, int64_t lanes) override {
+    Value weight = kernel.load(part.buffer, index, lanes);
+    if (!scales)
+      return weight;
+    return arith::MulFOp::create(kernel.builder, kernel.loc, kernel.toFloat(weight),
+                                 kernel.loadTable(*scales, channel, lanes));
+  }
+  void finish(Value sum, const Position &position) override {
+    kernel.finish(result, sum, position);
+  }
+
+  Value gradient, result;
+  std::optional<Table> scales;
+};
+
+class DepthwiseForwardFamily : public OpFamily<Conv2DOp> {
+  bool matches(Operation *root) const override {
+    auto op = dyn_cast<Conv2DOp>(root);
+    return op && op.isDepthwise();
+  }
+  void emit(Conv2DOp op, KernelEmitter &kernel) const override {
+    ConvShape shape = getConvShape(op);
+    AffineResult affine(kernel, op.getInput(), op.getWeights(), op.getBias(), op.getResult(),
+                        op.getClamp(), op.getWeightAxis());
+    SmallVector<WeightPart> parts = getParts(kernel, op.getWeights());
+    Axis rows = getForwardAxis(shape.rows), columns = getForwardAxis(shape.columns);
+    Forward(kernel, shape, parts, rows, columns, op, affine).emit();
+  }
+};
+
+class DepthwiseInputGradientFamily : public OpFamily<Conv2DInputGradOp> {
+  bool matches(Operation *root) const override {
+    auto op = dyn_cast<Conv2DInputGradOp>(root);
+    return op && op.isDepthwise();
+  }
+  void emit(Conv2DInputGradOp op, KernelEmitter &kernel) const override {
+    ConvShape shape = getConvShape(op);
+    SmallVector<WeightPart> parts = getParts(kernel, op.getWeights());
+    std::optional<Table> scales;
+    if (getQuantizedElement(op.getWeights().front().getType()))
+      scales = kernel.addTable(
+          llvm::map_to_vector(getOutputScales(op.getWeights(), op.getWeightAxis()),
+                              [](double scale) { return float(scale); }));
+    for (const Axis &rows : getGradientAxes(shape.rows))
+      for (const Axis &columns : getGradientAxes(shape.columns))
+        InputGradient(kernel, shape, parts, rows, columns, op, scales).emit();
+  }
+};
+
+/// Per channel and kernel row, the sums of all its taps over the pixels.
+class WeightGradient {
+public:
+  WeightGradient(KernelEmitter &kernel, const ConvShape &shape, Conv2DWeightGradOp op)
+      : kernel(kernel), shape(shape), columns(getForwardAxis(shape.columns)),
+        input(kernel.bufferOf(op.getInput())), gradient(kernel.bufferOf(op.getGradient())),
+        result(op.getResult()), resultShape(op.getResult().getType().getShape()),
+        offset(op.getOffset()), zeroPoint(getZeroPoint(op.getInput().getType())) {
+    if (quant::QuantizedType type = getQuantizedElement(op.getInput().getType()))
+      scale = kernel.addTableScalar(float(getScale(type, 0)));
+  }
+
+  void emit() {
+    kernel.loopLanes(resultShape[3], kernel.target.vectorWidth,
+                     [&](Index first, int64_t lanes) {
+                       kernel.loop(0, shape.rows.kernel, 1,
+                                   [&](Index i) { emitKernelRow(i, first, lanes); });
+                     });
+  }
+
+private:
+  void emitKernelRow(Index i, Index first, int64_t lanes);
+  SmallVector<Value> accumulateTile(SmallVector<Value> sums, Index inputLine, Index gradientLine,
+                                    const ColumnTile &tile, Index channel, int64_t lanes);
+  Value loadInput(Index index, int64_t lanes) {
+    Value x = loadCentred(kernel, input, index, lanes, zeroPoint);
+    return scale ? kernel.toFloat(x) : x;
+  }
+
+  KernelEmitter &kernel;
+  const ConvShape &shape;
+  Axis columns;
+  Value input, gradient, result;
+  ArrayRef<int64_t> resultShape;
+  int64_t offset, zeroPoint;
+  Value scale;
+};
+
+SmallVector<Value> WeightGradient::accumulateTile(SmallVector<Value> sums, Index inputLine,
+                                                  Index gradientLine, const ColumnTile &tile,
+                                                  Index channel, int64_t lanes) {
+  int64_t channels = shape.inputChannels;
+  Index firstInput = kernel.add(
+      kernel.mul(kernel.add(inputLine, kernel.mul(tile.column, columns.inputStride)), channels),
+      channel);
+  Index firstGradient =
+      kernel.add(kernel.mul(kernel.add(gradientLine, tile.column), channels), channel);
+  llvm::DenseMap<int64_t, Value> loaded;
+  for (int64_t p = 0; p < tile.count; ++p) {
+    Value g = kernel.load(gradient, firstGradient + p * channels, lanes);
+    for (int64_t tap = 0; tap < columns.taps; ++tap) {
+      if (!columns.reads(tile.example + p, tap))
+        continue;
+      int64_t column = p * columns.inputStride + columns.offsetOf(tap);
+      Value &x = loaded[column];
+      if (!x)
+        x = loadInput(firstInput + column * channels, lanes);
+      sums[tap] = kernel.multiplyAdd(x, g, sums[tap]);
+    }
+  }
+  return sums;
+}
+
+void WeightGradient::emitKernelRow(Index i, Index first, int64_t lanes) {
+  const WindowParameters &rows = shape.rows;
+  Index channel = first + offset;
+  SmallVector<Value> sums(columns.taps, kernel.f32(0, lanes));
+  auto [rowBegin, rowEnd] = emitOutputs(kernel, rows, i);
+  sums = kernel.loop(0, shape.batch, 1, sums, [&](Index image, ArrayRef<Value> carried) {
+    return kernel.loop(rowBegin, rowEnd, 1, carried, [&](Index row, ArrayRef<Value> carried) {
+      Index y = kernel.add(kernel.mul(row, rows.stride),
+                           kernel.mul(i, rows.dilation) + -rows.before);
+      Index inputLine =
+          kernel.mul(kernel.add(kernel.mul(image, rows.input), y), shape.columns.input);
+      Index gradientLine =
+          kernel.mul(kernel.add(kernel.mul(image, rows.output), row), shape.columns.output);
+      return loopColumnTiles(kernel, columns, 4, carried,
+                             [&](const ColumnTile &tile, ArrayRef<Value> carried) {
+                               return accumulateTile(SmallVector<Value>(carried), inputLine,
+                                                     gradientLine, tile, channel, lanes);
+                             });
+    });
+  });
+  for (auto [j, sum] : llvm::enumerate(sums)) {
+    if (scale)
+      sum = arith::MulFOp::create(kernel.builder, kernel.loc, kernel.splat(scale, lanes), sum);
+    SmallVector<Index> indices{i, int64_t(j), 0, first};
+    kernel.finish(result, sum, {kernel.linearize(indices, resultShape), first, indices, lanes});
+  }
+}
+
+class DepthwiseWeightGradientFamily : public OpFamily<Conv2DWeightGradOp> {
+  bool matches(Operation *root) const override {
+    auto op = dyn_cast<Conv2DWeightGradOp>(root);
+    return op && op.isDepthwise();
+  }
+  void emit(Conv2DWeightGradOp op, KernelEmitter &kernel) const override {
+    ConvShape shape = getConvShape(op);
+    WeightGradient(kernel, shape, op).emit();
+  }
+};
+
+} // namespace
+
+void tte::addDepthwiseFamilies(FamilyList &families) {
+  families.push_back(std::make_unique<DepthwiseForwardFamily>());
+  families.push_back(std::make_unique<DepthwiseInputGradientFamily>());
+  families.push_back(std::make_unique<DepthwiseWeightGradientFamily>());
+}

@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Kernels compiled for the host and for the emulated Cortex-M7, run on the same bytes.
+
+All buffers of all cases lie in one block of memory, which either machine gets, works on and gives
+back.
+"""
+
+import ctypes
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from mlir import ir
+from mlir.passmanager import PassManager
+
+from tte_mlir.backend import image, kernels, resources, targets, toolchain
+from tte_mlir.dialects import tte
+from tte_mlir.reference import Interpreter
+
+HOST, M7 = targets.get("host"), targets.get("cortex-m7")
+_ALIGNMENT = 16
+# one instruction takes 64 ns of board time, a tick of the 25 MHz counter 40 ns
+_TICKS_PER_INSTRUCTION = 1.6
+
+
+@dataclass
+class Case:
+    """A kernel's block, from its arguments to its yield.
+
+    `tied` gives results the buffer of an argument, `data` fixes arguments that must not be random.
+    """
+
+    name: str
+    body: str
+    tied: dict[int, int] = field(default_factory=dict)
+    data: dict[int, np.ndarray] = field(default_factory=dict)
+    macs: int = 0
+
+
+@dataclass
+class Outcome:
+    """What one case gave: by the interpreter, on the host, on the board."""
+
+    expected: list[np.ndarray]
+    host: list[np.ndarray]
+    board: list[np.ndarray]
+    instructions: int
+
+
+class Bench:
+    """Cases of one test module, compiled together. `aliases` are the type aliases they use."""
+
+    def __init__(self, aliases: str, cases: Sequence[Case], seed: int = 0) -> None:
+        self.cases = cases
+        self._random = np.random.default_rng(seed)
+        self._aliases = aliases
+        self._memory = bytearray()
+        self._buffers: list[tuple[list[int], list[int]]] = []
+        self._lay_out()
+
+    def run(self, directory: Path) -> dict[str, Outcome]:
+        """Compiles and runs all cases."""
+        host_calls, host_memory, host_text = self._lower(HOST.vector_bytes // 4)
+        board_calls, board_memory, board_text = self._lower(1)
+        host = _run_host(host_text, host_calls, host_memory, directory)
+        board, instructions = _run_board(board_text, board_calls, board_memory, directory)
+        return {
+            case.name: Outcome(
+                self._expected(index), self._outputs(index, host), self._outputs(index, board), count
+            )
+            for index, (case, count) in enumerate(zip(self.cases, instructions, strict=True))
+        }
+
+    def _lay_out(self) -> None:
+        kernel_texts = "\n".join(
+            f"tte.kernel @{case.name} plain {{\n{case.body}\n}}" for case in self.cases
+        )
+        library = f"module @kernels {{\n{kernel_texts}\n}}"
+        with ir.Context(), ir.Location.unknown():
+            module = ir.Module.parse(f"{self._aliases}\nmodule {{\n{library}\n}}")
+            calls = []
+            self._arguments: list[list[np.ndarray]] = []
+            for index, (case, kernel) in enumerate(
+                zip(self.cases, module.body.operations[0].regions[0].blocks[0], strict=True)
+            ):
+                calls.append(self._call(index, case, kernel.regions[0].blocks[0]))
+        body = "\n".join(calls)
+        self._text = f"{self._aliases}\n{library}\nfunc.func @run() {{\n{body}\nreturn\n}}"
+        with ir.Context(), ir.Location.unknown():
+            self._reference = Interpreter(ir.Module.parse(self._text))
+
+    def _call(self, index: int, case: Case, block: ir.Block) -> str:
+        arguments = [
+            case.data.get(i, None) if i in case.data else self._draw(argument.type)
+            for i, argument in enumerate(block.arguments)
+        ]
+        self._arguments.append(arguments)
+        inputs = [self._allocate(array) for array in arguments]
+        yielded = list(block.operations[len(block.operations) - 1].operands)
+        outputs = [
+            inputs[case.tied[i]]
+            if i in case.tied
+            else self._allocate(np.full(value.type.shape, 0x55, _storage(value.type)))
+            for i, value in enumerate(yielded)
+        ]
+        self._buffers.append((inputs, outputs))
+        lines, names, types = [], [], []
+        kinds = [argument.type for argument in block.arguments] + [v.type for v in yielded]
+        for number, (offset, kind) in enumerate(zip(inputs + outputs, kinds, strict=True)):
+            memref = f"memref<{'x'.join([*map(str, kind.shape), _storage_text(kind)])}>"
+            names.append(f"%b{index}_{number}")
+            types.append(memref)
+            lines.append(f"{names[-1]} = tte.subspan arena[{offset}] : {memref}")
+        split = len(inputs)
+        lines.append(
+            f"tte.call @kernels::@{case.name} "
+            f"ins({', '.join(names[:split])} : {', '.join(types[:split])}) "
+            f"outs({', '.join(names[split:])} : {', '.join(types[split:])}) "
+            f'layer "" phase forward macs {case.macs}'
+        )
+        return "\n".join(lines)
+
+    def _draw(self, kind: ir.RankedTensorType) -> np.ndarray:
+        element = kind.element_type
+        if isinstance(element, ir.F32Type):
+            return self._random.standard_normal(kind.shape).astype(np.float32)
+        storage = _storage(kind)
+        if storage == np.int32:
+            return self._random.integers(-5000, 5000, kind.shape, np.int32)
+        low = -127 if "<-127:127>" in str(element) or "i8<-127" in str(element) else -128
+        return self._random.integers(low, 128, kind.shape, np.int8)
+
+    def _allocate(self, array: np.ndarray) -> int:
+        offset = len(self._memory)
+        self._memory += np.ascontiguousarray(array).tobytes()
+        self._memory += bytes(-len(self._memory) % _ALIGNMENT)
+        return offset
+
+    def _lower(self, lanes: int) -> tuple[list[tuple[int, list[int]]], bytearray, str]:
+        """The calls (ordinal, offsets), the memory with tables added, and the kernels' text."""
+        memory = bytearray(self._memory)
+        with ir.Context() as context, ir.Location.unknown():
+            context.allow_unregistered_dialects = True
+            module = ir.Module.parse(self._text)
+            _run_passes(module, f"tte-lower-kernels{{vector-width={lanes}}},canonicalize,cse")
+            globals_, ordinals = {}, {}
+            for op in module.body.operations:
+                if op.operation.name == "ml_program.global":
+                    globals_[op.sym_name.value] = np.array(op.value)
+                if op.operation.name == "builtin.module":
+                    for ordinal, function in enumerate(op.regions[0].blocks[0]):
+                        ordinals[function.sym_name.value] = ordinal
+            placed: dict[str, int] = {}
+
+            def offset_of(buffer: ir.Value) -> int:
+                definition = buffer.owner.opview
+                if isinstance(definition, tte.SubspanOp):
+                    return definition.offset.value
+                name = definition.operation.attributes["global"].value
+                if name not in placed:
+                    placed[name] = len(memory)
+                    memory.extend(globals_[name].tobytes())
+                    memory.extend(bytes(-len(memory) % _ALIGNMENT))
+                return placed[name]
+
+            calls = []
+            for op in _function(module, "run"):
+                if isinstance(op.operation.opview, tte.CallOp):
+                    callee = str(op.operation.attributes["kernel"]).rsplit("@", 1)[1].strip('"')
+                    calls.append(
+                        (ordinals[callee], [offset_of(value) for value in op.operation.operands])
+                    )
+            _run_passes(module, "tte-export-hal")
+            text = module.operation.get_asm(print_generic_op_form=True)
+        return calls, memory, text
+
+    def _expected(self, index: int) -> list[np.ndarray]:
+        name = f"kernels::{self.cases[index].name}"
+        return list(self._reference.call(name, self._arguments[index]))
+
+    def _outputs(self, index: int, memory: bytes) -> list[np.ndarray]:
+        return [
+            np.frombuffer(memory, array.dtype, array.size, offset).reshape(array.shape)
+            for array, offset in zip(
+                self._expected(index), self._buffers[index][1], strict=True
+            )
+        ]
+
+
+def _run_passes(module: ir.Module, pipeline: str) -> None:
+    PassManager.parse(f"builtin.module({pipeline})").run(module.operation)
+
+
+def _function(module: ir.Module, name: str) -> ir.Block:
+    for op in module.body.operations:
+        if op.operation.name == "func.func" and op.sym_name.value == name:
+            return op.regions[0].blocks[0]
+    raise KeyError(name)
+
+
+def _storage_text(kind: ir.RankedTensorType) -> str:
+    element = str(kind.element_type)
+    if "quant" not in element and not element.startswith("!"):
+        return element
+    return f"i{_storage(kind).itemsize * 8}"
+
+
+def _storage(kind: ir.RankedTensorType) -> np.dtype:
+    from tte_mlir.reference import Grid
+
+    if isinstance(kind.element_type, ir.F32Type):
+        return np.dtype(np.float32)
+    if grid := Grid.of(kind.element_type):
+        return grid.storage
+    return np.dtype(f"i{kind.element_type.width // 8}")
+
+
+def _run_host(text: str, calls, memory: bytearray, directory: Path) -> bytes:
+    compiled = kernels.compile_kernels(text, HOST)
+    library = directory / "libkernels.so"
+    source = resources.path("runtime/executable_library.c")
+    command = [str(toolchain.find(HOST.tool("gcc"))), *HOST.c_flags, "-shared", str(source)]
+    toolchain.run(Path(command[0]), *command[1:], str(compiled.path), "-o", str(library))
+    loaded = ctypes.CDLL(str(library))
+    loaded.tte_library_load.restype = ctypes.c_void_p
+    handle = loaded.tte_library_load(getattr(loaded, compiled.query_symbol), len(calls and {c[0] for c in calls}))
+    assert handle
+    space = np.zeros(len(memory) + 64, np.uint8)
+    start = -space.ctypes.data % 64
+    block = space[start : start + len(memory)]
+    block[:] = memory
+    for ordinal, offsets in calls:
+        bindings = (ctypes.c_void_p * len(offsets))(
+            *(block.ctypes.data + offset for offset in offsets)
+        )
+        status = loaded.tte_library_dispatch(
+            ctypes.c_void_p(handle), ordinal, bindings, ctypes.c_uint8(len(offsets)), None, 0
+        )
+        assert status == 0
+    return block.tobytes()
+
+
+def _run_board(text: str, calls, memory: bytearray, directory: Path) -> tuple[bytes, list[int]]:
+    compiled = kernels.compile_kernels(text, M7)
+    (directory / "memory.bin").write_bytes(memory)
+    offsets = [offset for _, offsets in calls for offset in offsets]
+    table = ",".join(f"{{{ordinal},{len(places)}}}" for ordinal, places in calls)
+    source = directory / "bench.c"
+    source.write_text(
+        _FIRMWARE.replace("@SIZE@", str(len(memory)))
+        .replace("@CALLS@", table)
+        .replace("@OFFSETS@", ",".join(map(str, offsets)))
+        .replace("@QUERY@", compiled.query_symbol)
+        .replace("@RUNTIME@", str(resources.path("runtime")))
+    )
+    elf = directory / "bench.elf"
+    image.link(
+        [source, resources.path("runtime/executable_library.c")], [compiled.path], M7, elf, 4 << 20, 16384,
+        [f'DIRECTORY="{directory}"'],
+    )
+    board = M7.board
+    assert board is not None
+    command = [str(toolchain.find(board.emulator[0])), *board.emulator[1:], *board.counting]
+    command += ["-display", "none", "-monitor", "none", "-serial", "null"]
+    command += ["-semihosting-config", "enable=on,target=native", "-kernel", str(elf)]
+    result = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr
+    ticks = np.frombuffer((directory / "ticks.bin").read_bytes(), np.uint64)
+    counts = [round(int(tick) / _TICKS_PER_INSTRUCTION) for tick in ticks]
+    return (directory / "result.bin").read_bytes(), counts
+
+
+_FIRMWARE = r"""
+#include "@RUNTIME@/executable_library.h"
+#include "mps2/semihosting.h"
+#include "mps2/startup.h"
+static uint8_t memory[@SIZE@] __attribute__((aligned(64)));
+static const struct { unsigned short kernel, bindings; } calls[] = {@CALLS@};
+static const unsigned offsets[] = {@OFFSETS@};
+static uint64_t ticks[sizeof calls / sizeof *calls];
+const tte_library *@QUERY@(uint32_t, const tte_environment *);
+int main(void) {
+  int file = semihosting_open(DIRECTORY "/memory.bin", SEMIHOSTING_READ);
+  if (file < 0 || semihosting_read(file, memory, sizeof memory)) return 4;
+  const tte_library *library = tte_library_load(@QUERY@, 1);
+  if (!library) return 5;
+  const unsigned *offset = offsets;
+  for (unsigned c = 0; c < sizeof calls / sizeof *calls; ++c) {
+    void *bindings[32];
+    for (unsigned b = 0; b < calls[c].bindings; ++b) bindings[b] = memory + *offset++;
+    uint64_t start = systick_ticks();
+    if (tte_library_dispatch(library, calls[c].kernel, bindings, calls[c].bindings, 0, 0)) return 6;
+    ticks[c] = systick_ticks() - start;
+  }
+  file = semihosting_open(DIRECTORY "/result.bin", SEMIHOSTING_WRITE);
+  if (semihosting_write(file, memory, sizeof memory)) return 7;
+  file = semihosting_open(DIRECTORY "/ticks.bin", SEMIHOSTING_WRITE);
+  if (semihosting_write(file, ticks, sizeof ticks)) return 8;
+  return 0;
+}
+"""
