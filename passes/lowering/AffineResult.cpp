@@ -9,8 +9,8 @@ using namespace tte;
 AffineResult::AffineResult(KernelEmitter &kernel, Value input, ValueRange weights, Value bias,
                            Value result, std::optional<ClampAttr> clamp, int64_t channelAxis)
     : kernel(kernel), inputType(getQuantizedElement(input.getType())),
-      inputZeroPoint(getZeroPoint(input.getType())),
-      bias(bias ? kernel.bufferOf(bias) : Value()), bounds(getBounds(result.getType(), clamp)) {
+      inputZeroPoint(getZeroPoint(input.getType())), bias(bias ? kernel.bufferOf(bias) : Value()),
+      bounds(getBounds(result.getType(), clamp)) {
   if (!inputType)
     return;
   double inputScale = getScale(inputType, 0);
@@ -22,8 +22,8 @@ AffineResult::AffineResult(KernelEmitter &kernel, Value input, ValueRange weight
       factor /= getScale(resultType, 0);
     rescale.emplace(kernel, factors, getZeroPoint(result.getType()), bounds);
   } else {
-    scales = kernel.addTable(
-        llvm::map_to_vector(factors, [](double factor) { return float(factor); }));
+    scales =
+        kernel.addTable(llvm::map_to_vector(factors, [](double factor) { return float(factor); }));
   }
 }
 
@@ -37,9 +37,8 @@ Value AffineResult::finish(Value accumulator, Index channel) {
   if (rescale)
     return rescale->apply(accumulator, channel);
   if (scales)
-    accumulator = arith::MulFOp::create(
-        kernel.builder, kernel.loc, kernel.toFloat(accumulator),
-        kernel.loadTable(*scales, channel, getLanes(accumulator)));
+    accumulator = arith::MulFOp::create(kernel.builder, kernel.loc, kernel.toFloat(accumulator),
+                                        kernel.loadTable(*scales, channel, getLanes(accumulator)));
   return kernel.clamp(accumulator, bounds.lower, bounds.upper);
 }
 
@@ -48,6 +47,5 @@ Value tte::loadCentred(KernelBuilder &kernel, Value buffer, Index index, int64_t
   Value stored = kernel.load(buffer, index, lanes);
   if (zeroPoint == 0)
     return stored;
-  return arith::AddIOp::create(kernel.builder, kernel.loc, stored,
-                               kernel.i32(-zeroPoint, lanes));
+  return arith::AddIOp::create(kernel.builder, kernel.loc, stored, kernel.i32(-zeroPoint, lanes));
 }

@@ -10,9 +10,8 @@ namespace tte {
 class AffineResult {
 public:
   /// `channelAxis` is the axis along which the parts of the weight follow each other.
-  AffineResult(KernelEmitter &kernel, mlir::Value input, mlir::ValueRange weights,
-               mlir::Value bias, mlir::Value result, std::optional<ClampAttr> clamp,
-               int64_t channelAxis);
+  AffineResult(KernelEmitter &kernel, mlir::Value input, mlir::ValueRange weights, mlir::Value bias,
+               mlir::Value result, std::optional<ClampAttr> clamp, int64_t channelAxis);
 
   bool isQuantized() const { return bool(inputType); }
   int64_t getInputZeroPoint() const { return inputZeroPoint; }

@@ -63,8 +63,7 @@ ConvShape tte::getConvShape(DenseInputGradOp op) {
 }
 
 ConvShape tte::getConvShape(Conv2DWeightGradOp op) {
-  return makeConvShape(op, typeOf(op.getInput()), typeOf(op.getGradient()),
-                       typeOf(op.getResult()));
+  return makeConvShape(op, typeOf(op.getInput()), typeOf(op.getGradient()), typeOf(op.getResult()));
 }
 
 ConvShape tte::getConvShape(DenseWeightGradOp op) {

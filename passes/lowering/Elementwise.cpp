@@ -146,8 +146,8 @@ Value ElementEmitter::loadScales(Operation *op, QuantizedType type, int64_t powe
       getScales(type, storage), [&](double scale) { return float(std::pow(scale, power)); });
   if (scales.size() == 1)
     return splat(invariantsOf(op, [&]() -> SmallVector<Value> {
-      return {kernel.addTableScalar(scales.front())};
-    }).front());
+                   return {kernel.addTableScalar(scales.front())};
+                 }).front());
   auto [table, isNew] = kernel.tables.try_emplace(op);
   if (isNew)
     table->second = kernel.addTable(scales);
@@ -156,8 +156,8 @@ Value ElementEmitter::loadScales(Operation *op, QuantizedType type, int64_t powe
 
 Value ElementEmitter::emit(QuantizeOp op) {
   QuantizedType type = getQuantizedElement(op.getType());
-  Value scaled = arith::DivFOp::create(builder, loc, elementOf(op.getInput()),
-                                       loadScales(op, type, 1));
+  Value scaled =
+      arith::DivFOp::create(builder, loc, elementOf(op.getInput()), loadScales(op, type, 1));
   // Clamped as f32 first: the conversion to integers is undefined out of range.
   int64_t zeroPoint = getZeroPoint(op.getType());
   double lower = type.getStorageTypeMin() - zeroPoint, upper = type.getStorageTypeMax() - zeroPoint;
@@ -184,8 +184,8 @@ Value tte::emitInside(KernelEmitter &kernel, Value value, Type tensor, ClampAttr
   int64_t lanes = getLanes(value);
   Value inside;
   auto both = [&](Value condition) {
-    inside = inside ? Value(arith::AndIOp::create(builder, kernel.loc, inside, condition))
-                    : condition;
+    inside =
+        inside ? Value(arith::AndIOp::create(builder, kernel.loc, inside, condition)) : condition;
   };
   bool isQuantized = bool(getQuantizedElement(tensor));
   auto compare = [&](double bound, bool isLower) {
@@ -197,8 +197,7 @@ Value tte::emitInside(KernelEmitter &kernel, Value value, Type tensor, ClampAttr
       both(arith::CmpIOp::create(builder, kernel.loc, predicate, value, limit));
     } else {
       auto predicate = isLower ? arith::CmpFPredicate::OGT : arith::CmpFPredicate::OLT;
-      both(arith::CmpFOp::create(builder, kernel.loc, predicate, value,
-                                 kernel.f32(bound, lanes)));
+      both(arith::CmpFOp::create(builder, kernel.loc, predicate, value, kernel.f32(bound, lanes)));
     }
   };
   compare(range.getMin(), true);
@@ -224,17 +223,17 @@ Value ElementEmitter::emit(ApplyMaskOp op) {
     Value byte = kernel.load(mask, Index(arith::ShRUIOp::create(builder, loc, element, three)));
     Value bit = arith::AndIOp::create(builder, loc, element, seven);
     bit = arith::IndexCastOp::create(builder, loc, builder.getI32Type(), bit);
-    return arith::AndIOp::create(builder, loc,
-                                 arith::ShRUIOp::create(builder, loc, byte, bit), kernel.i32(1));
+    return arith::AndIOp::create(builder, loc, arith::ShRUIOp::create(builder, loc, byte, bit),
+                                 kernel.i32(1));
   });
-  Value inside = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, bits,
-                                       kernel.i32(0, lanes));
+  Value inside =
+      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, bits, kernel.i32(0, lanes));
   return arith::SelectOp::create(builder, loc, inside, gradient, kernel.f32(0, lanes));
 }
 
 Value ElementEmitter::emit(MeanSquaredErrorGradOp op) {
-  Value difference = arith::SubFOp::create(builder, loc, elementOf(op.getPrediction()),
-                                           elementOf(op.getTarget()));
+  Value difference =
+      arith::SubFOp::create(builder, loc, elementOf(op.getPrediction()), elementOf(op.getTarget()));
   float count = cast<RankedTensorType>(op.getType()).getNumElements();
   return arith::DivFOp::create(builder, loc, mulFloat(difference, kernel.f32(2, lanes)),
                                kernel.f32(count, lanes));
@@ -290,12 +289,12 @@ Value ElementEmitter::emitParameterIndex(SGDOp op) {
 /// Uniform numbers in [0, 1), multiples of 2^-24, exact in f32.
 Value ElementEmitter::emitUniform(SGDOp op) {
   Value key = invariantsOf(op, [&]() -> SmallVector<Value> {
-    Value step = kernel.loadScalar(op.getStep());
-    Value stream = kernel.addTableScalar(int32_t(op.getStream()));
-    return {kernel.onEntry([&] {
-      return mix(addInteger(mulInteger(step, kernel.i32(0x85ebca6b)), stream));
-    })};
-  }).front();
+                Value step = kernel.loadScalar(op.getStep());
+                Value stream = kernel.addTableScalar(int32_t(op.getStream()));
+                return {kernel.onEntry([&] {
+                  return mix(addInteger(mulInteger(step, kernel.i32(0x85ebca6b)), stream));
+                })};
+              }).front();
   Value counter = mulInteger(emitParameterIndex(op), kernel.i32(0x9e3779b9, lanes));
   Value bits = shiftRight(mix(addInteger(counter, splat(key))), 8);
   return mulFloat(kernel.toFloat(bits), kernel.f32(0x1p-24f, lanes));
@@ -319,14 +318,14 @@ Value ElementEmitter::saturatedSum(Value parameter, Value delta, QuantizedType t
 Value ElementEmitter::emit(SGDOp op) {
   Value gradient = elementOf(op.getGradient()), parameter = elementOf(op.getParameter());
   Value rate = kernel.loadScalar(op.getLearningRate());
-  Value delta = kernel.roundedProduct(
-      splat(Value(arith::NegFOp::create(builder, loc, rate))), gradient);
+  Value delta =
+      kernel.roundedProduct(splat(Value(arith::NegFOp::create(builder, loc, rate))), gradient);
   QuantizedType type = getQuantizedElement(op.getType());
   if (!type)
     return arith::AddFOp::create(builder, loc, parameter, delta);
   delta = kernel.clamp(delta, -0x1p30, 0x1p30);
-  bool isStochastic = op.getRounding() == Rounding::stochastic &&
-                      type.getStorageTypeIntegralWidth() < 32;
+  bool isStochastic =
+      op.getRounding() == Rounding::stochastic && type.getStorageTypeIntegralWidth() < 32;
   Value rounded =
       isStochastic ? Value(math::FloorOp::create(
                          builder, loc, arith::AddFOp::create(builder, loc, delta, emitUniform(op))))

@@ -121,12 +121,12 @@ private:
     Location loc = function.getLoc();
     Value zero = arith::ConstantIndexOp::create(hal.builder, loc, 0);
     for (BlockArgument argument : body.getArguments()) {
-      Operation *binding = hal.create(
-          loc, "hal.interface.binding.subspan", zero, argument.getType(),
-          {hal.named("layout", layout),
-           hal.named("binding", hal.builder.getIndexAttr(argument.getArgNumber())),
-           hal.named("alignment", hal.builder.getIndexAttr(4)),
-           hal.named("operandSegmentSizes", hal.builder.getDenseI32ArrayAttr({1, 0}))});
+      Operation *binding =
+          hal.create(loc, "hal.interface.binding.subspan", zero, argument.getType(),
+                     {hal.named("layout", layout),
+                      hal.named("binding", hal.builder.getIndexAttr(argument.getArgNumber())),
+                      hal.named("alignment", hal.builder.getIndexAttr(4)),
+                      hal.named("operandSegmentSizes", hal.builder.getDenseI32ArrayAttr({1, 0}))});
       argument.replaceAllUsesWith(binding->getResult(0));
     }
     body.eraseArguments(0, body.getNumArguments());

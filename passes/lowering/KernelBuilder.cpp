@@ -72,8 +72,7 @@ Index KernelBuilder::floorDiv(Index lhs, int64_t divisor) {
     return lhs;
   if (lhs.isConstant())
     return llvm::divideFloorSigned(lhs.offset, divisor);
-  return Index(
-      arith::FloorDivSIOp::create(builder, loc, materialize(lhs), materialize(divisor)));
+  return Index(arith::FloorDivSIOp::create(builder, loc, materialize(lhs), materialize(divisor)));
 }
 
 Index KernelBuilder::linearize(ArrayRef<Index> indices, ArrayRef<int64_t> shape) {
@@ -87,8 +86,8 @@ Index KernelBuilder::linearize(ArrayRef<Index> indices, ArrayRef<int64_t> shape)
 // Loops
 //===----------------------------------------------------------------------===//
 
-SmallVector<Value> KernelBuilder::loop(Index lower, Index upper, int64_t step,
-                                       ArrayRef<Value> init, CarriedBody body) {
+SmallVector<Value> KernelBuilder::loop(Index lower, Index upper, int64_t step, ArrayRef<Value> init,
+                                       CarriedBody body) {
   if (lower.isConstant() && upper.isConstant()) {
     if (lower.offset >= upper.offset)
       return SmallVector<Value>(init);
@@ -106,16 +105,14 @@ SmallVector<Value> KernelBuilder::loop(Index lower, Index upper, int64_t step,
   return SmallVector<Value>(loop.getResults());
 }
 
-void KernelBuilder::loop(Index lower, Index upper, int64_t step,
-                         function_ref<void(Index)> body) {
+void KernelBuilder::loop(Index lower, Index upper, int64_t step, function_ref<void(Index)> body) {
   loop(lower, upper, step, {}, [&](Index index, ArrayRef<Value>) {
     body(index);
     return SmallVector<Value>();
   });
 }
 
-void KernelBuilder::loopNest(ArrayRef<int64_t> shape,
-                             function_ref<void(ArrayRef<Index>)> body) {
+void KernelBuilder::loopNest(ArrayRef<int64_t> shape, function_ref<void(ArrayRef<Index>)> body) {
   SmallVector<Index> indices;
   std::function<void()> nest = [&] {
     if (indices.size() == shape.size())
@@ -147,8 +144,8 @@ void KernelBuilder::loopTiles(int64_t extent, int64_t count, int64_t lanes,
     body(done, std::min(count, extent - done), 1);
 }
 
-SmallVector<Value> KernelBuilder::loopUnrolled(int64_t length, int64_t unroll,
-                                               ArrayRef<Value> init, CarriedBody step) {
+SmallVector<Value> KernelBuilder::loopUnrolled(int64_t length, int64_t unroll, ArrayRef<Value> init,
+                                               CarriedBody step) {
   auto run = [&](Index begin, int64_t steps, ArrayRef<Value> carried) {
     SmallVector<Value> values(carried);
     for (int64_t i = 0; i < steps; ++i)
@@ -216,8 +213,8 @@ Value KernelBuilder::loadStrided(Value buffer, Index index, int64_t stride, int6
   if (lanes == 1 || stride == 1)
     return load(buffer, index, lanes);
   return extend(*this, fromLanes(lanes, [&](int64_t lane) {
-                  return loadStored(buffer, index + lane * stride);
-                }));
+    return loadStored(buffer, index + lane * stride);
+  }));
 }
 
 void KernelBuilder::store(Value value, Value buffer, Index index) {

@@ -118,8 +118,8 @@ private:
   template <typename T>
   static void addTable(ArrayRef<T> values, Type element, LoweredKernel &kernel) {
     if (!values.empty())
-      kernel.tables.push_back(DenseElementsAttr::get(
-          RankedTensorType::get({int64_t(values.size())}, element), values));
+      kernel.tables.push_back(
+          DenseElementsAttr::get(RankedTensorType::get({int64_t(values.size())}, element), values));
   }
 
   static void retarget(CallOp call, const LoweredKernel &kernel, TablePool &tables) {
@@ -127,9 +127,9 @@ private:
     SmallVector<Value> buffers;
     for (DenseElementsAttr table : kernel.tables) {
       auto type = cast<RankedTensorType>(table.getType());
-      buffers.push_back(FlashOp::create(
-          builder, call.getLoc(), MemRefType::get(type.getShape(), type.getElementType()),
-          tables.insert(table, call.getLoc())));
+      buffers.push_back(FlashOp::create(builder, call.getLoc(),
+                                        MemRefType::get(type.getShape(), type.getElementType()),
+                                        tables.insert(table, call.getLoc())));
     }
     call.getTablesMutable().assign(buffers);
     call.setKernelAttr(SymbolRefAttr::get(call.getKernel().getRootReference(),

@@ -24,8 +24,7 @@ FixedPoint tte::getFixedPoint(double value) {
   return {int32_t(multiplier), int32_t(shift)};
 }
 
-Rescale::Rescale(KernelEmitter &kernel, ArrayRef<double> factors, int64_t zeroPoint,
-                 Bounds bounds)
+Rescale::Rescale(KernelEmitter &kernel, ArrayRef<double> factors, int64_t zeroPoint, Bounds bounds)
     : kernel(kernel), bounds(bounds), zeroPoint(zeroPoint), perChannel(factors.size() > 1) {
   SmallVector<FixedPoint> points = llvm::map_to_vector(factors, getFixedPoint);
   auto column = [&](function_ref<int32_t(FixedPoint)> entry) {

@@ -29,8 +29,7 @@ Value tte::emitExp(KernelBuilder &kernel, Value x) {
   Value square = arith::MulFOp::create(builder, loc, r, r);
   p = kernel.multiplyAdd(p, square, r);
   p = arith::AddFOp::create(builder, loc, p, kernel.f32(1));
-  Value exponent =
-      arith::AddIOp::create(builder, loc, kernel.toInteger(k), kernel.i32(127));
+  Value exponent = arith::AddIOp::create(builder, loc, kernel.toInteger(k), kernel.i32(127));
   Value bits = arith::ShLIOp::create(builder, loc, exponent, kernel.i32(23));
   // A product with a power of two is exact: contraction changes nothing.
   return arith::MulFOp::create(builder, loc, p,
@@ -42,13 +41,11 @@ Value tte::emitLog(KernelBuilder &kernel, Value x) {
   Location loc = kernel.loc;
   Value bits = arith::BitcastOp::create(builder, loc, builder.getI32Type(), x);
   // Mantissas from sqrt(1/2) = 0x3f3504f3 on count as below one.
-  Value shifted =
-      arith::SubIOp::create(builder, loc, bits, kernel.i32(0x3f3504f3));
+  Value shifted = arith::SubIOp::create(builder, loc, bits, kernel.i32(0x3f3504f3));
   Value exponent = arith::ShRSIOp::create(builder, loc, shifted, kernel.i32(23));
   Value mantissaBits = arith::SubIOp::create(
       builder, loc, bits, arith::ShLIOp::create(builder, loc, exponent, kernel.i32(23)));
-  Value mantissa =
-      arith::BitcastOp::create(builder, loc, builder.getF32Type(), mantissaBits);
+  Value mantissa = arith::BitcastOp::create(builder, loc, builder.getF32Type(), mantissaBits);
   Value r = arith::SubFOp::create(builder, loc, mantissa, kernel.f32(1));
   Value k = kernel.toFloat(exponent);
   Value p = evaluatePolynomial(kernel, r,
@@ -58,8 +55,7 @@ Value tte::emitLog(KernelBuilder &kernel, Value x) {
   Value square = kernel.roundedProduct(r, r);
   // log(1 + r) = r - r^2 / 2 + r^3 p(r)
   Value cubic = arith::MulFOp::create(builder, loc, p, r);
-  Value tail = kernel.multiplyAdd(k, kernel.f32(ln2Low),
-                                  kernel.roundedProduct(cubic, square));
+  Value tail = kernel.multiplyAdd(k, kernel.f32(ln2Low), kernel.roundedProduct(cubic, square));
   tail = kernel.multiplyAdd(square, kernel.f32(-0.5f), tail);
   Value sum = arith::AddFOp::create(builder, loc, r, tail);
   return kernel.multiplyAdd(k, kernel.f32(ln2High), sum);

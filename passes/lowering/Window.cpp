@@ -101,9 +101,9 @@ static Run getInterior(const Axis &axis) {
   return {axis.count, axis.count, 0, 0};
 }
 
-SmallVector<Value> tte::loopColumnTiles(
-    KernelBuilder &kernel, const Axis &axis, int64_t width, ArrayRef<Value> init,
-    function_ref<SmallVector<Value>(const ColumnTile &, ArrayRef<Value>)> body) {
+SmallVector<Value>
+tte::loopColumnTiles(KernelBuilder &kernel, const Axis &axis, int64_t width, ArrayRef<Value> init,
+                     function_ref<SmallVector<Value>(const ColumnTile &, ArrayRef<Value>)> body) {
   SmallVector<Value> values(init);
   int64_t column = 0;
   auto emitTilesUntil = [&](int64_t end) {
@@ -116,10 +116,9 @@ SmallVector<Value> tte::loopColumnTiles(
   Run interior = getInterior(axis);
   emitTilesUntil(interior.begin);
   int64_t tiles = std::max<int64_t>(interior.end - column, 0) / width;
-  values = kernel.loop(column, column + tiles * width, width, values,
-                       [&](Index index, ArrayRef<Value> carried) {
-                         return body({index, column, width}, carried);
-                       });
+  values = kernel.loop(
+      column, column + tiles * width, width, values,
+      [&](Index index, ArrayRef<Value> carried) { return body({index, column, width}, carried); });
   column += tiles * width;
   emitTilesUntil(axis.count);
   return values;

@@ -20,9 +20,8 @@ class BiasGradientFamily : public OpFamily<BiasGradOp> {
         Index element = kernel.add(kernel.mul(pixel, channels), first);
         SmallVector<Value> next;
         for (auto [c, sum] : llvm::enumerate(carried))
-          next.push_back(arith::AddFOp::create(
-              kernel.builder, kernel.loc, sum,
-              kernel.load(gradient, element + c * lanes, lanes)));
+          next.push_back(arith::AddFOp::create(kernel.builder, kernel.loc, sum,
+                                               kernel.load(gradient, element + c * lanes, lanes)));
         return next;
       });
       for (auto [c, sum] : llvm::enumerate(sums)) {

@@ -23,9 +23,8 @@ class ConvForward {
 public:
   ConvForward(KernelEmitter &kernel, const ConvShape &shape, Value input, ValueRange weights,
               int64_t channelAxis, Value result, AffineResult &affine)
-      : kernel(kernel), shape(shape), input(kernel.bufferOf(input)), result(result),
-        affine(affine), rows(getForwardAxis(shape.rows)),
-        columns(getForwardAxis(shape.columns)) {
+      : kernel(kernel), shape(shape), input(kernel.bufferOf(input)), result(result), affine(affine),
+        rows(getForwardAxis(shape.rows)), columns(getForwardAxis(shape.columns)) {
     int64_t begin = 0;
     for (Value weight : weights) {
       int64_t size = cast<RankedTensorType>(weight.getType()).getDimSize(channelAxis);
@@ -34,8 +33,8 @@ public:
     }
     // sum (x - z) * w = sum x * w - z * sum w: one sum for all pixels, where no tap is outside.
     int64_t pixels = shape.batch * rows.count * columns.count;
-    foldsZeroPoint = affine.getInputZeroPoint() && pixels >= 8 && rows.isInside() &&
-                     columns.isInside();
+    foldsZeroPoint =
+        affine.getInputZeroPoint() && pixels >= 8 && rows.isInside() && columns.isInside();
     zeroPoint = foldsZeroPoint ? 0 : affine.getInputZeroPoint();
   }
 
@@ -91,11 +90,10 @@ void ConvForward::emitChannels(Index group, Index channel, int64_t count, int64_
   kernel.loop(0, shape.batch, 1, [&](Index image) {
     kernel.loop(0, rows.count, 1, [&](Index row) {
       for (const Run &run : getRuns(columns))
-        kernel.loopTiles(run.end - run.begin, tile.rows, 1,
-                         [&](Index column, int64_t pixels, int64_t) {
-                           emitPixels(image, row, column + run.begin, pixels, run, group, channel,
-                                      initial);
-                         });
+        kernel.loopTiles(
+            run.end - run.begin, tile.rows, 1, [&](Index column, int64_t pixels, int64_t) {
+              emitPixels(image, row, column + run.begin, pixels, run, group, channel, initial);
+            });
     });
   });
 }
@@ -105,16 +103,14 @@ SmallVector<Value> ConvForward::subtractZeroPoint(SmallVector<Value> initial, In
   SmallVector<Value> sums(initial.size(), kernel.i32(0, lanes));
   for (const WeightPart &part : parts) {
     int64_t length = shape.rows.kernel * shape.columns.kernel * part.size;
-    sums = kernel.loopUnrolled(
-        length, getUnroll(), sums, [&](Index step, ArrayRef<Value> carried) {
-          SmallVector<Value> next;
-          Index weight = kernel.add(kernel.mul(step, shape.outputChannels), channel);
-          for (auto [c, sum] : llvm::enumerate(carried))
-            next.push_back(arith::AddIOp::create(
-                kernel.builder, kernel.loc, sum,
-                kernel.load(part.buffer, weight + c * lanes, lanes)));
-          return next;
-        });
+    sums = kernel.loopUnrolled(length, getUnroll(), sums, [&](Index step, ArrayRef<Value> carried) {
+      SmallVector<Value> next;
+      Index weight = kernel.add(kernel.mul(step, shape.outputChannels), channel);
+      for (auto [c, sum] : llvm::enumerate(carried))
+        next.push_back(arith::AddIOp::create(kernel.builder, kernel.loc, sum,
+                                             kernel.load(part.buffer, weight + c * lanes, lanes)));
+      return next;
+    });
   }
   Value factor = kernel.i32(-affine.getInputZeroPoint(), lanes);
   for (auto [value, sum] : llvm::zip(initial, sums))
@@ -196,8 +192,7 @@ template <typename OpT> class ConvForwardFamily : public OpFamily<OpT> {
     AffineResult affine(kernel, op.getInput(), op.getWeights(), op.getBias(), op.getResult(),
                         op.getClamp(), axis);
     ConvShape shape = getConvShape(op);
-    ConvForward(kernel, shape, op.getInput(), op.getWeights(), axis, op.getResult(), affine)
-        .emit();
+    ConvForward(kernel, shape, op.getInput(), op.getWeights(), axis, op.getResult(), affine).emit();
   }
 };
 

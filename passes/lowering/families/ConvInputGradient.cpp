@@ -23,9 +23,8 @@ public:
       begin += size;
     }
     if (getQuantizedElement(weights.front().getType()))
-      scales = kernel.addTable(
-          llvm::map_to_vector(getOutputScales(weights, channelAxis),
-                              [](double scale) { return float(scale); }));
+      scales = kernel.addTable(llvm::map_to_vector(getOutputScales(weights, channelAxis),
+                                                   [](double scale) { return float(scale); }));
   }
 
   void emit();
@@ -33,8 +32,8 @@ public:
 private:
   void emitPhase(const Axis &rows, const Axis &columns);
   void emitPixels(const Axis &rows, const Axis &columns, const Run &run, const WeightPart &part,
-                  Index image, Index row, Index column, int64_t pixels, Index group,
-                  Index input, int64_t count, int64_t lanes);
+                  Index image, Index row, Index column, int64_t pixels, Index group, Index input,
+                  int64_t count, int64_t lanes);
   Value loadWeight(const WeightPart &part, Index index, Index output, int64_t lanes);
 
   KernelEmitter &kernel;
@@ -56,23 +55,23 @@ void ConvInputGradient::emitPhase(const Axis &rows, const Axis &columns) {
   double weightCost = lanes == 1 ? (scales ? 4 : 1) : 1.5 * lanes;
   for (const WeightPart &part : parts) {
     int64_t channels = std::max<int64_t>(part.size / lanes, 1);
-    Tile tile = chooseTile(columns.count, channels, kernel.target.floatAccumulators(), 1,
-                           weightCost);
+    Tile tile =
+        chooseTile(columns.count, channels, kernel.target.floatAccumulators(), 1, weightCost);
     kernel.loop(0, shape.groups, 1, [&](Index group) {
       kernel.loopTiles(part.size, tile.columns, lanes,
                        [&](Index input, int64_t count, int64_t lanes) {
-        kernel.loop(0, shape.batch, 1, [&](Index image) {
-          kernel.loop(0, rows.count, 1, [&](Index row) {
-            for (const Run &run : getRuns(columns))
-              kernel.loopTiles(run.end - run.begin, tile.rows, 1,
-                               [&](Index column, int64_t pixels, int64_t) {
-                                 emitPixels(rows, columns, run, part, image, row,
-                                            column + run.begin, pixels, group, input, count,
-                                            lanes);
-                               });
-          });
-        });
-      });
+                         kernel.loop(0, shape.batch, 1, [&](Index image) {
+                           kernel.loop(0, rows.count, 1, [&](Index row) {
+                             for (const Run &run : getRuns(columns))
+                               kernel.loopTiles(run.end - run.begin, tile.rows, 1,
+                                                [&](Index column, int64_t pixels, int64_t) {
+                                                  emitPixels(rows, columns, run, part, image, row,
+                                                             column + run.begin, pixels, group,
+                                                             input, count, lanes);
+                                                });
+                           });
+                         });
+                       });
     });
   }
 }
@@ -96,15 +95,15 @@ void ConvInputGradient::emitPixels(const Axis &rows, const Axis &columns, const 
   auto [tapBegin, tapEnd] = rows.emitTaps(kernel, row);
   sums = kernel.loop(tapBegin, tapEnd, 1, sums, [&](Index tap, ArrayRef<Value> carried) {
     Index y = kernel.add(row, kernel.mul(tap, rows.offsetStep) + rows.firstOffset);
-    Index line = kernel.mul(kernel.add(kernel.mul(image, shape.rows.output), y),
-                            shape.columns.output);
-    Index kernelRow = kernel.mul(kernel.mul(tap, rows.tapStep) + rows.firstTap,
-                                 shape.columns.kernel);
+    Index line =
+        kernel.mul(kernel.add(kernel.mul(image, shape.rows.output), y), shape.columns.output);
+    Index kernelRow =
+        kernel.mul(kernel.mul(tap, rows.tapStep) + rows.firstTap, shape.columns.kernel);
     SmallVector<Value> values(carried);
     for (int64_t t = run.tapBegin; t < run.tapEnd; ++t) {
-      Index pixel = kernel.add(kernel.mul(kernel.add(line, column) + columns.offsetOf(t),
-                                          shape.outputChannels),
-                               firstOutput);
+      Index pixel = kernel.add(
+          kernel.mul(kernel.add(line, column) + columns.offsetOf(t), shape.outputChannels),
+          firstOutput);
       Index position = kernelRow + (columns.firstTap + t * columns.tapStep);
       Index weight = kernel.add(
           kernel.mul(kernel.add(kernel.mul(position, part.size), input), shape.outputChannels),
@@ -114,9 +113,9 @@ void ConvInputGradient::emitPixels(const Axis &rows, const Axis &columns, const 
           shape.groupOutputs(), unroll, values, [&](Index output, ArrayRef<Value> carried) {
             SmallVector<Value> factors, next;
             for (int64_t c = 0; c < count; ++c)
-              factors.push_back(loadWeight(
-                  part, kernel.add(weight, output) + c * lanes * shape.outputChannels,
-                  kernel.add(firstOutput, output), lanes));
+              factors.push_back(
+                  loadWeight(part, kernel.add(weight, output) + c * lanes * shape.outputChannels,
+                             kernel.add(firstOutput, output), lanes));
             for (int64_t p = 0; p < pixels; ++p) {
               Index element = kernel.add(pixel, output) + p * shape.outputChannels;
               Value g = kernel.splat(kernel.load(gradient, element), lanes);
@@ -136,8 +135,7 @@ void ConvInputGradient::emitPixels(const Axis &rows, const Axis &columns, const 
     Index pixel = kernel.mul(kernel.add(line, x) + p * columns.outputStride, shape.inputChannels);
     for (int64_t c = 0; c < count; ++c) {
       Index channel = firstChannel + c * lanes;
-      kernel.finish(result, sums[p * count + c],
-                    {kernel.add(pixel, channel), channel, {}, lanes});
+      kernel.finish(result, sums[p * count + c], {kernel.add(pixel, channel), channel, {}, lanes});
     }
   }
 }

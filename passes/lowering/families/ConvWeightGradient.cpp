@@ -46,8 +46,7 @@ void ConvWeightGradient::emit() {
   Tile tile = chooseTile(size, outputs, kernel.target.floatAccumulators(), inputCost, 1);
   kernel.loop(0, shape.groups, 1, [&](Index group) {
     kernel.loop(0, shape.rows.kernel, 1, [&](Index i) {
-      kernel.loop(0, shape.columns.kernel, 1,
-                  [&](Index j) { emitTap(group, i, j, tile); });
+      kernel.loop(0, shape.columns.kernel, 1, [&](Index j) { emitTap(group, i, j, tile); });
     });
   });
 }
@@ -92,10 +91,9 @@ void ConvWeightGradient::emitTile(Index group, Index i, Index j, Index first, in
   };
   sums = kernel.loop(0, shape.batch, 1, sums, [&](Index image, ArrayRef<Value> carried) {
     return kernel.loop(rowBegin, rowEnd, 1, carried, [&](Index row, ArrayRef<Value> carried) {
-      Index y = kernel.add(kernel.mul(row, rows.stride),
-                           kernel.mul(i, rows.dilation) + -rows.before);
-      Index inputLine =
-          kernel.mul(kernel.add(kernel.mul(image, rows.input), y), columns.input);
+      Index y =
+          kernel.add(kernel.mul(row, rows.stride), kernel.mul(i, rows.dilation) + -rows.before);
+      Index inputLine = kernel.mul(kernel.add(kernel.mul(image, rows.input), y), columns.input);
       Index gradientLine =
           kernel.mul(kernel.add(kernel.mul(image, rows.output), row), columns.output);
       Index shift = kernel.mul(j, columns.dilation) + -columns.before;
@@ -115,8 +113,7 @@ void ConvWeightGradient::emitTile(Index group, Index i, Index j, Index first, in
       SmallVector<Index> indices{first + c, last};
       if (cast<RankedTensorType>(result.getType()).getRank() == 4)
         indices.insert(indices.begin(), {i, j});
-      Index linear =
-          kernel.linearize(indices, cast<RankedTensorType>(result.getType()).getShape());
+      Index linear = kernel.linearize(indices, cast<RankedTensorType>(result.getType()).getShape());
       kernel.finish(result, sum, {linear, last, indices, lanes});
     }
 }

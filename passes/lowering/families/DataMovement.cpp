@@ -41,14 +41,13 @@ SmallVector<Index> translate(ArrayRef<Index> indices, ArrayRef<int64_t> offsets)
 class SliceFamily : public OpFamily<SliceOp> {
   void emit(SliceOp op, KernelEmitter &kernel) const override {
     ArrayRef<int64_t> shape = shapeOf(op.getResult());
-    loopElements(kernel, shape, kernel.target.vectorWidth,
-                 [&](ArrayRef<Index> indices, int64_t lanes) {
-                   Index from = kernel.linearize(translate(indices, op.getOffsets()),
-                                                 shapeOf(op.getInput()));
-                   kernel.finish(op.getResult(),
-                                 kernel.load(kernel.bufferOf(op.getInput()), from, lanes),
-                                 makePosition(kernel, indices, shape, lanes));
-                 });
+    loopElements(
+        kernel, shape, kernel.target.vectorWidth, [&](ArrayRef<Index> indices, int64_t lanes) {
+          Index from =
+              kernel.linearize(translate(indices, op.getOffsets()), shapeOf(op.getInput()));
+          kernel.finish(op.getResult(), kernel.load(kernel.bufferOf(op.getInput()), from, lanes),
+                        makePosition(kernel, indices, shape, lanes));
+        });
   }
 };
 
@@ -69,14 +68,13 @@ class PermuteFamily : public OpFamily<PermuteOp> {
 class ReshapeFamily : public OpFamily<ReshapeOp> {
   void emit(ReshapeOp op, KernelEmitter &kernel) const override {
     ArrayRef<int64_t> shape = shapeOf(op.getResult());
-    loopElements(kernel, shape, kernel.target.vectorWidth,
-                 [&](ArrayRef<Index> indices, int64_t lanes) {
-                   Position position = makePosition(kernel, indices, shape, lanes);
-                   kernel.finish(
-                       op.getResult(),
-                       kernel.load(kernel.bufferOf(op.getInput()), position.linear, lanes),
-                       position);
-                 });
+    loopElements(
+        kernel, shape, kernel.target.vectorWidth, [&](ArrayRef<Index> indices, int64_t lanes) {
+          Position position = makePosition(kernel, indices, shape, lanes);
+          kernel.finish(op.getResult(),
+                        kernel.load(kernel.bufferOf(op.getInput()), position.linear, lanes),
+                        position);
+        });
   }
 };
 
@@ -85,14 +83,13 @@ class SliceGradientFamily : public OpFamily<SliceGradOp> {
     ArrayRef<int64_t> shape = shapeOf(op.getResult());
     int64_t lanes = kernel.target.vectorWidth;
     Value output = kernel.getOutput(0);
-    kernel.loopLanes(cast<RankedTensorType>(op.getType()).getNumElements(), lanes,
-                     [&](Index element, int64_t lanes) {
-                       kernel.store(kernel.f32(0, lanes), output, element);
-                     });
+    kernel.loopLanes(
+        cast<RankedTensorType>(op.getType()).getNumElements(), lanes,
+        [&](Index element, int64_t lanes) { kernel.store(kernel.f32(0, lanes), output, element); });
     ArrayRef<int64_t> box = shapeOf(op.getGradient());
     loopElements(kernel, box, lanes, [&](ArrayRef<Index> indices, int64_t lanes) {
-      Value g = kernel.load(kernel.bufferOf(op.getGradient()), kernel.linearize(indices, box),
-                            lanes);
+      Value g =
+          kernel.load(kernel.bufferOf(op.getGradient()), kernel.linearize(indices, box), lanes);
       kernel.store(g, output, kernel.linearize(translate(indices, op.getOffsets()), shape));
     });
   }

@@ -64,24 +64,20 @@ private:
 void DepthwiseSum::emit() {
   kernel.loop(0, shape.batch, 1, [&](Index image) {
     loopRows(kernel, rows, [&](Index row, Index tapBegin, Index tapEnd) {
-      loopColumnTiles(kernel, columns, width, {},
-                      [&](const ColumnTile &tile, ArrayRef<Value>) {
-                        for (const WeightPart &part : parts)
-                          kernel.loopLanes(part.size, kernel.target.vectorWidth,
-                                           [&](Index first, int64_t lanes) {
-                                             emitTile(image, row, tapBegin, tapEnd, tile, part,
-                                                      first, lanes);
-                                           });
-                        return SmallVector<Value>();
-                      });
+      loopColumnTiles(kernel, columns, width, {}, [&](const ColumnTile &tile, ArrayRef<Value>) {
+        for (const WeightPart &part : parts)
+          kernel.loopLanes(part.size, kernel.target.vectorWidth, [&](Index first, int64_t lanes) {
+            emitTile(image, row, tapBegin, tapEnd, tile, part, first, lanes);
+          });
+        return SmallVector<Value>();
+      });
     });
   });
 }
 
 SmallVector<Value> DepthwiseSum::accumulateRow(SmallVector<Value> sums, Index image, Index row,
                                                Index tap, const ColumnTile &tile,
-                                               const WeightPart &part, Index first,
-                                               int64_t lanes) {
+                                               const WeightPart &part, Index first, int64_t lanes) {
   int64_t channels = shape.inputChannels;
   Index y = kernel.add(kernel.mul(row, rows.inputStride),
                        kernel.mul(tap, rows.offsetStep) + rows.firstOffset);
@@ -89,8 +85,8 @@ SmallVector<Value> DepthwiseSum::accumulateRow(SmallVector<Value> sums, Index im
   Index pixel =
       kernel.mul(kernel.add(line, kernel.mul(tile.column, columns.inputStride)), channels);
   Index input = kernel.add(pixel, first) + part.begin;
-  Index kernelRow = kernel.mul(kernel.mul(tap, rows.tapStep) + rows.firstTap,
-                               shape.columns.kernel * part.size);
+  Index kernelRow =
+      kernel.mul(kernel.mul(tap, rows.tapStep) + rows.firstTap, shape.columns.kernel * part.size);
   llvm::DenseMap<int64_t, Value> loaded;
   for (int64_t t = 0; t < columns.taps; ++t) {
     Value weight;
@@ -132,8 +128,7 @@ void DepthwiseSum::emitTile(Index image, Index row, Index tapBegin, Index tapEnd
   Index x = kernel.mul(tile.column, columns.outputStride) + columns.outputBase;
   Index line = kernel.mul(kernel.add(kernel.mul(image, outputRows), y), outputColumns);
   for (int64_t p = 0; p < tile.count; ++p) {
-    Index pixel =
-        kernel.mul(kernel.add(line, x) + p * columns.outputStride, shape.inputChannels);
+    Index pixel = kernel.mul(kernel.add(line, x) + p * columns.outputStride, shape.inputChannels);
     finish(sums[p], {kernel.add(pixel, channel), channel, {}, lanes});
   }
 }
@@ -218,9 +213,9 @@ class DepthwiseInputGradientFamily : public OpFamily<Conv2DInputGradOp> {
     SmallVector<WeightPart> parts = getParts(kernel, op.getWeights());
     std::optional<Table> scales;
     if (getQuantizedElement(op.getWeights().front().getType()))
-      scales = kernel.addTable(
-          llvm::map_to_vector(getOutputScales(op.getWeights(), op.getWeightAxis()),
-                              [](double scale) { return float(scale); }));
+      scales =
+          kernel.addTable(llvm::map_to_vector(getOutputScales(op.getWeights(), op.getWeightAxis()),
+                                              [](double scale) { return float(scale); }));
     for (const Axis &rows : getGradientAxes(shape.rows))
       for (const Axis &columns : getGradientAxes(shape.columns))
         InputGradient(kernel, shape, parts, rows, columns, op, scales).emit();
@@ -240,11 +235,9 @@ public:
   }
 
   void emit() {
-    kernel.loopLanes(resultShape[3], kernel.target.vectorWidth,
-                     [&](Index first, int64_t lanes) {
-                       kernel.loop(0, shape.rows.kernel, 1,
-                                   [&](Index i) { emitKernelRow(i, first, lanes); });
-                     });
+    kernel.loopLanes(resultShape[3], kernel.target.vectorWidth, [&](Index first, int64_t lanes) {
+      kernel.loop(0, shape.rows.kernel, 1, [&](Index i) { emitKernelRow(i, first, lanes); });
+    });
   }
 
 private:
@@ -297,8 +290,8 @@ void WeightGradient::emitKernelRow(Index i, Index first, int64_t lanes) {
   auto [rowBegin, rowEnd] = emitOutputs(kernel, rows, i);
   sums = kernel.loop(0, shape.batch, 1, sums, [&](Index image, ArrayRef<Value> carried) {
     return kernel.loop(rowBegin, rowEnd, 1, carried, [&](Index row, ArrayRef<Value> carried) {
-      Index y = kernel.add(kernel.mul(row, rows.stride),
-                           kernel.mul(i, rows.dilation) + -rows.before);
+      Index y =
+          kernel.add(kernel.mul(row, rows.stride), kernel.mul(i, rows.dilation) + -rows.before);
       Index inputLine =
           kernel.mul(kernel.add(kernel.mul(image, rows.input), y), shape.columns.input);
       Index gradientLine =

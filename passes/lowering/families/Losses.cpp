@@ -58,9 +58,8 @@ class OneHotFamily : public OpFamily<OneHotOp> {
     ArrayRef<int64_t> shape = cast<RankedTensorType>(op.getType()).getShape();
     kernel.loopNest(shape, [&](ArrayRef<Index> at) {
       Value label = kernel.load(kernel.bufferOf(op.getLabels()), at[0]);
-      Value value = arith::SelectOp::create(kernel.builder, kernel.loc,
-                                            isLabel(kernel, label, at[1]), kernel.f32(1),
-                                            kernel.f32(0));
+      Value value = arith::SelectOp::create(
+          kernel.builder, kernel.loc, isLabel(kernel, label, at[1]), kernel.f32(1), kernel.f32(0));
       kernel.finish(op.getResult(), value, {kernel.linearize(at, shape), at[1], {}, 1});
     });
   }
@@ -75,8 +74,8 @@ class CrossEntropyFamily : public OpFamily<SoftmaxCrossEntropyOp> {
       Softmax softmax(kernel, op.getScores(), row);
       Value label = kernel.load(kernel.bufferOf(op.getLabels()), row);
       Value channel = arith::IndexCastOp::create(builder, loc, builder.getIndexType(), label);
-      Value logSum = arith::AddFOp::create(builder, loc, emitLog(kernel, softmax.sum),
-                                           softmax.largest);
+      Value logSum =
+          arith::AddFOp::create(builder, loc, emitLog(kernel, softmax.sum), softmax.largest);
       Value loss = arith::SubFOp::create(builder, loc, logSum, softmax.load(Index(channel)));
       return {arith::AddFOp::create(builder, loc, carried[0], loss)};
     };
@@ -101,8 +100,7 @@ class CrossEntropyGradientFamily : public OpFamily<SoftmaxCrossEntropyGradOp> {
                                                kernel.f32(1), kernel.f32(0));
         Value difference = arith::SubFOp::create(builder, loc, probability, target);
         Value share = arith::DivFOp::create(builder, loc, difference, kernel.f32(rows));
-        kernel.finish(op.getResult(), share,
-                      {kernel.add(softmax.first, channel), channel, {}, 1});
+        kernel.finish(op.getResult(), share, {kernel.add(softmax.first, channel), channel, {}, 1});
       });
     });
   }

@@ -25,8 +25,7 @@ struct PoolShape {
 
   template <typename OpT> static PoolShape get(OpT op, Type inputType, Type outputType) {
     auto input = cast<RankedTensorType>(inputType), output = cast<RankedTensorType>(outputType);
-    ArrayRef<int64_t> kernel = op.getKernel(), strides = op.getStrides(),
-                      padding = op.getPadding();
+    ArrayRef<int64_t> kernel = op.getKernel(), strides = op.getStrides(), padding = op.getPadding();
     return {input.getDimSize(0),
             input.getDimSize(3),
             {input.getDimSize(1), output.getDimSize(1), kernel[0], strides[0], padding[0], 1},
@@ -37,8 +36,7 @@ struct PoolShape {
     return kernel.linearize({image, y, x, channel}, {batch, rows.input, columns.input, channels});
   }
   Index outputElement(KernelBuilder &kernel, Index image, Index y, Index x, Index channel) const {
-    return kernel.linearize({image, y, x, channel},
-                            {batch, rows.output, columns.output, channels});
+    return kernel.linearize({image, y, x, channel}, {batch, rows.output, columns.output, channels});
   }
 };
 
@@ -60,7 +58,8 @@ Span emitWindows(KernelBuilder &kernel, const WindowParameters &window, Index in
 
 /// The number of elements that a window covers.
 Value emitCount(KernelBuilder &kernel, Span rows, Span columns) {
-  Index count = kernel.mul(kernel.sub(rows.end, rows.begin), kernel.sub(columns.end, columns.begin));
+  Index count =
+      kernel.mul(kernel.sub(rows.end, rows.begin), kernel.sub(columns.end, columns.begin));
   return arith::IndexCastOp::create(kernel.builder, kernel.loc, kernel.builder.getI32Type(),
                                     kernel.materialize(count));
 }
@@ -70,8 +69,7 @@ void loopOutputs(KernelEmitter &kernel, const PoolShape &shape, int64_t lanes,
                  function_ref<void(Index image, Span rows, Span columns, Index channel,
                                    const Position &position)>
                      body) {
-  kernel.loopNest({shape.batch, shape.rows.output, shape.columns.output},
-                  [&](ArrayRef<Index> at) {
+  kernel.loopNest({shape.batch, shape.rows.output, shape.columns.output}, [&](ArrayRef<Index> at) {
     Span rows = emitCovered(kernel, shape.rows, at[1]);
     Span columns = emitCovered(kernel, shape.columns, at[2]);
     kernel.loopLanes(shape.channels, lanes, [&](Index channel, int64_t lanes) {
@@ -97,35 +95,34 @@ class AveragePoolFamily : public OpFamily<AvgPool2DOp> {
     bool isQuantized = bool(getQuantizedElement(op.getType()));
     Value input = kernel.bufferOf(op.getInput());
     OpBuilder &builder = kernel.builder;
-    loopOutputs(kernel, shape, kernel.target.vectorWidth,
-                [&](Index image, Span rows, Span columns, Index channel,
-                    const Position &position) {
-      int64_t lanes = position.lanes;
-      Value zero = isQuantized ? kernel.i32(0, lanes) : kernel.f32(0, lanes);
-      Value sum = loopBox(kernel, rows, columns, zero,
-                          [&](Index y, Index x, ArrayRef<Value> carried) -> SmallVector<Value> {
-                            Value element = kernel.load(
-                                input, shape.inputElement(kernel, image, y, x, channel), lanes);
-                            if (isQuantized)
-                              return {arith::AddIOp::create(builder, kernel.loc, carried[0],
-                                                            element)};
-                            return {arith::AddFOp::create(builder, kernel.loc, carried[0],
-                                                          element)};
-                          })
-                      .front();
-      Value count = kernel.splat(emitCount(kernel, rows, columns), lanes);
-      Value mean;
-      if (isQuantized) {
-        // floor((2 S + count) / (2 count))
-        Value two = kernel.i32(2, lanes);
-        Value numerator = kernel.multiplyAdd(sum, two, count);
-        Value denominator = arith::MulIOp::create(builder, kernel.loc, count, two);
-        mean = arith::FloorDivSIOp::create(builder, kernel.loc, numerator, denominator);
-      } else {
-        mean = arith::DivFOp::create(builder, kernel.loc, sum, kernel.toFloat(count));
-      }
-      kernel.finish(op.getResult(), mean, position);
-    });
+    loopOutputs(
+        kernel, shape, kernel.target.vectorWidth,
+        [&](Index image, Span rows, Span columns, Index channel, const Position &position) {
+          int64_t lanes = position.lanes;
+          Value zero = isQuantized ? kernel.i32(0, lanes) : kernel.f32(0, lanes);
+          Value sum =
+              loopBox(kernel, rows, columns, zero,
+                      [&](Index y, Index x, ArrayRef<Value> carried) -> SmallVector<Value> {
+                        Value element = kernel.load(
+                            input, shape.inputElement(kernel, image, y, x, channel), lanes);
+                        if (isQuantized)
+                          return {arith::AddIOp::create(builder, kernel.loc, carried[0], element)};
+                        return {arith::AddFOp::create(builder, kernel.loc, carried[0], element)};
+                      })
+                  .front();
+          Value count = kernel.splat(emitCount(kernel, rows, columns), lanes);
+          Value mean;
+          if (isQuantized) {
+            // floor((2 S + count) / (2 count))
+            Value two = kernel.i32(2, lanes);
+            Value numerator = kernel.multiplyAdd(sum, two, count);
+            Value denominator = arith::MulIOp::create(builder, kernel.loc, count, two);
+            mean = arith::FloorDivSIOp::create(builder, kernel.loc, numerator, denominator);
+          } else {
+            mean = arith::DivFOp::create(builder, kernel.loc, sum, kernel.toFloat(count));
+          }
+          kernel.finish(op.getResult(), mean, position);
+        });
   }
 };
 
@@ -135,24 +132,24 @@ class MaxPoolFamily : public OpFamily<MaxPool2DOp> {
     bool isQuantized = bool(getQuantizedElement(op.getType()));
     Value input = kernel.bufferOf(op.getInput());
     OpBuilder &builder = kernel.builder;
-    loopOutputs(kernel, shape, kernel.target.vectorWidth,
-                [&](Index image, Span rows, Span columns, Index channel,
-                    const Position &position) {
-      int64_t lanes = position.lanes;
-      Value lowest = isQuantized
-                         ? kernel.i32(std::numeric_limits<int8_t>::min(), lanes)
-                         : kernel.f32(-std::numeric_limits<float>::infinity(), lanes);
-      Value largest = loopBox(
-          kernel, rows, columns, lowest,
-          [&](Index y, Index x, ArrayRef<Value> carried) -> SmallVector<Value> {
-            Value element =
-                kernel.load(input, shape.inputElement(kernel, image, y, x, channel), lanes);
-            if (isQuantized)
-              return {arith::MaxSIOp::create(builder, kernel.loc, carried[0], element)};
-            return {arith::MaxNumFOp::create(builder, kernel.loc, carried[0], element)};
-          }).front();
-      kernel.finish(op.getResult(), largest, position);
-    });
+    loopOutputs(
+        kernel, shape, kernel.target.vectorWidth,
+        [&](Index image, Span rows, Span columns, Index channel, const Position &position) {
+          int64_t lanes = position.lanes;
+          Value lowest = isQuantized ? kernel.i32(std::numeric_limits<int8_t>::min(), lanes)
+                                     : kernel.f32(-std::numeric_limits<float>::infinity(), lanes);
+          Value largest =
+              loopBox(kernel, rows, columns, lowest,
+                      [&](Index y, Index x, ArrayRef<Value> carried) -> SmallVector<Value> {
+                        Value element = kernel.load(
+                            input, shape.inputElement(kernel, image, y, x, channel), lanes);
+                        if (isQuantized)
+                          return {arith::MaxSIOp::create(builder, kernel.loc, carried[0], element)};
+                        return {arith::MaxNumFOp::create(builder, kernel.loc, carried[0], element)};
+                      })
+                  .front();
+          kernel.finish(op.getResult(), largest, position);
+        });
   }
 };
 
@@ -160,26 +157,29 @@ class AveragePoolGradientFamily : public OpFamily<AvgPool2DGradOp> {
   void emit(AvgPool2DGradOp op, KernelEmitter &kernel) const override {
     PoolShape shape = PoolShape::get(op, op.getType(), op.getGradient().getType());
     Value gradient = kernel.bufferOf(op.getGradient());
-    kernel.loopNest({shape.batch, shape.rows.input, shape.columns.input},
-                    [&](ArrayRef<Index> at) {
+    kernel.loopNest({shape.batch, shape.rows.input, shape.columns.input}, [&](ArrayRef<Index> at) {
       Span rows = emitWindows(kernel, shape.rows, at[1]);
       Span columns = emitWindows(kernel, shape.columns, at[2]);
-      kernel.loopLanes(shape.channels, kernel.target.vectorWidth,
-                       [&](Index channel, int64_t lanes) {
-        Value sum = loopBox(
-            kernel, rows, columns, kernel.f32(0, lanes),
-            [&](Index y, Index x, ArrayRef<Value> carried) -> SmallVector<Value> {
-              Value count = kernel.toFloat(emitCount(kernel, emitCovered(kernel, shape.rows, y),
-                                                     emitCovered(kernel, shape.columns, x)));
-              Value share = arith::DivFOp::create(
-                  kernel.builder, kernel.loc,
-                  kernel.load(gradient, shape.outputElement(kernel, at[0], y, x, channel), lanes),
-                  kernel.splat(count, lanes));
-              return {arith::AddFOp::create(kernel.builder, kernel.loc, carried[0], share)};
-            }).front();
-        Index element = shape.inputElement(kernel, at[0], at[1], at[2], channel);
-        kernel.finish(op.getResult(), sum, {element, channel, {}, lanes});
-      });
+      kernel.loopLanes(
+          shape.channels, kernel.target.vectorWidth, [&](Index channel, int64_t lanes) {
+            Value sum =
+                loopBox(kernel, rows, columns, kernel.f32(0, lanes),
+                        [&](Index y, Index x, ArrayRef<Value> carried) -> SmallVector<Value> {
+                          Value count =
+                              kernel.toFloat(emitCount(kernel, emitCovered(kernel, shape.rows, y),
+                                                       emitCovered(kernel, shape.columns, x)));
+                          Value share = arith::DivFOp::create(
+                              kernel.builder, kernel.loc,
+                              kernel.load(gradient,
+                                          shape.outputElement(kernel, at[0], y, x, channel), lanes),
+                              kernel.splat(count, lanes));
+                          return {
+                              arith::AddFOp::create(kernel.builder, kernel.loc, carried[0], share)};
+                        })
+                    .front();
+            Index element = shape.inputElement(kernel, at[0], at[1], at[2], channel);
+            kernel.finish(op.getResult(), sum, {element, channel, {}, lanes});
+          });
     });
   }
 };
@@ -194,33 +194,32 @@ class MaxPoolGradientFamily : public OpFamily<MaxPool2DGradOp> {
     OpBuilder &builder = kernel.builder;
     kernel.loop(0, cast<RankedTensorType>(op.getType()).getNumElements(), 1,
                 [&](Index element) { kernel.store(kernel.f32(0), output, element); });
-    loopOutputs(kernel, shape, 1,
-                [&](Index image, Span rows, Span columns, Index channel,
-                    const Position &position) {
-      auto elementAt = [&](Index y, Index x) {
-        return shape.inputElement(kernel, image, y, x, channel);
-      };
-      Value first = kernel.materialize(elementAt(rows.begin, columns.begin));
-      SmallVector<Value> largest = loopBox(
-          kernel, rows, columns, {kernel.load(input, Index(first)), first},
-          [&](Index y, Index x, ArrayRef<Value> carried) -> SmallVector<Value> {
-            Value place = kernel.materialize(elementAt(y, x));
-            Value value = kernel.load(input, Index(place));
-            Value isLarger =
-                isQuantized ? Value(arith::CmpIOp::create(builder, kernel.loc,
-                                                          arith::CmpIPredicate::sgt, value,
-                                                          carried[0]))
-                            : Value(arith::CmpFOp::create(builder, kernel.loc,
-                                                          arith::CmpFPredicate::OGT, value,
-                                                          carried[0]));
-            return {arith::SelectOp::create(builder, kernel.loc, isLarger, value, carried[0]),
-                    arith::SelectOp::create(builder, kernel.loc, isLarger, place, carried[1])};
-          });
-      Index place(largest[1]);
-      Value sum = arith::AddFOp::create(builder, kernel.loc, kernel.load(output, place),
-                                        kernel.load(gradient, position.linear));
-      kernel.store(sum, output, place);
-    });
+    loopOutputs(
+        kernel, shape, 1,
+        [&](Index image, Span rows, Span columns, Index channel, const Position &position) {
+          auto elementAt = [&](Index y, Index x) {
+            return shape.inputElement(kernel, image, y, x, channel);
+          };
+          Value first = kernel.materialize(elementAt(rows.begin, columns.begin));
+          SmallVector<Value> largest = loopBox(
+              kernel, rows, columns, {kernel.load(input, Index(first)), first},
+              [&](Index y, Index x, ArrayRef<Value> carried) -> SmallVector<Value> {
+                Value place = kernel.materialize(elementAt(y, x));
+                Value value = kernel.load(input, Index(place));
+                Value isLarger =
+                    isQuantized
+                        ? Value(arith::CmpIOp::create(builder, kernel.loc,
+                                                      arith::CmpIPredicate::sgt, value, carried[0]))
+                        : Value(arith::CmpFOp::create(
+                              builder, kernel.loc, arith::CmpFPredicate::OGT, value, carried[0]));
+                return {arith::SelectOp::create(builder, kernel.loc, isLarger, value, carried[0]),
+                        arith::SelectOp::create(builder, kernel.loc, isLarger, place, carried[1])};
+              });
+          Index place(largest[1]);
+          Value sum = arith::AddFOp::create(builder, kernel.loc, kernel.load(output, place),
+                                            kernel.load(gradient, position.linear));
+          kernel.store(sum, output, place);
+        });
   }
 };
 

@@ -17,7 +17,7 @@ from mlir.passmanager import PassManager
 
 from tte_mlir.backend import image, kernels, resources, targets, toolchain
 from tte_mlir.dialects import tte
-from tte_mlir.reference import Interpreter
+from tte_mlir.reference import Grid, Interpreter
 
 HOST, M7 = targets.get("host"), targets.get("cortex-m7")
 _ALIGNMENT = 16
@@ -68,7 +68,10 @@ class Bench:
         board, instructions = _run_board(board_text, board_calls, board_memory, directory)
         return {
             case.name: Outcome(
-                self._expected(index), self._outputs(index, host), self._outputs(index, board), count
+                self._expected(index),
+                self._outputs(index, host),
+                self._outputs(index, board),
+                count,
             )
             for index, (case, count) in enumerate(zip(self.cases, instructions, strict=True))
         }
@@ -183,9 +186,7 @@ class Bench:
     def _outputs(self, index: int, memory: bytes) -> list[np.ndarray]:
         return [
             np.frombuffer(memory, array.dtype, array.size, offset).reshape(array.shape)
-            for array, offset in zip(
-                self._expected(index), self._buffers[index][1], strict=True
-            )
+            for array, offset in zip(self._expected(index), self._buffers[index][1], strict=True)
         ]
 
 
@@ -208,8 +209,6 @@ def _storage_text(kind: ir.RankedTensorType) -> str:
 
 
 def _storage(kind: ir.RankedTensorType) -> np.dtype:
-    from tte_mlir.reference import Grid
-
     if isinstance(kind.element_type, ir.F32Type):
         return np.dtype(np.float32)
     if grid := Grid.of(kind.element_type):
@@ -217,7 +216,10 @@ def _storage(kind: ir.RankedTensorType) -> np.dtype:
     return np.dtype(f"i{kind.element_type.width // 8}")
 
 
-def _run_host(text: str, calls, memory: bytearray, directory: Path) -> bytes:
+Calls = list[tuple[int, list[int]]]
+
+
+def _run_host(text: str, calls: Calls, memory: bytearray, directory: Path) -> bytes:
     compiled = kernels.compile_kernels(text, HOST)
     library = directory / "libkernels.so"
     source = resources.path("runtime/executable_library.c")
@@ -225,7 +227,7 @@ def _run_host(text: str, calls, memory: bytearray, directory: Path) -> bytes:
     toolchain.run(Path(command[0]), *command[1:], str(compiled.path), "-o", str(library))
     loaded = ctypes.CDLL(str(library))
     loaded.tte_library_load.restype = ctypes.c_void_p
-    handle = loaded.tte_library_load(getattr(loaded, compiled.query_symbol), len(calls and {c[0] for c in calls}))
+    handle = loaded.tte_library_load(getattr(loaded, compiled.query_symbol), 1)
     assert handle
     space = np.zeros(len(memory) + 64, np.uint8)
     start = -space.ctypes.data % 64
@@ -242,7 +244,9 @@ def _run_host(text: str, calls, memory: bytearray, directory: Path) -> bytes:
     return block.tobytes()
 
 
-def _run_board(text: str, calls, memory: bytearray, directory: Path) -> tuple[bytes, list[int]]:
+def _run_board(
+    text: str, calls: Calls, memory: bytearray, directory: Path
+) -> tuple[bytes, list[int]]:
     compiled = kernels.compile_kernels(text, M7)
     (directory / "memory.bin").write_bytes(memory)
     offsets = [offset for _, offsets in calls for offset in offsets]
@@ -257,7 +261,12 @@ def _run_board(text: str, calls, memory: bytearray, directory: Path) -> tuple[by
     )
     elf = directory / "bench.elf"
     image.link(
-        [source, resources.path("runtime/executable_library.c")], [compiled.path], M7, elf, 4 << 20, 16384,
+        [source, resources.path("runtime/executable_library.c")],
+        [compiled.path],
+        M7,
+        elf,
+        4 << 20,
+        16384,
         [f'DIRECTORY="{directory}"'],
     )
     board = M7.board

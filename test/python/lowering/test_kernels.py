@@ -5,7 +5,6 @@ Integers agree bit for bit, f32 to 1e-5, and host and board bit for bit in every
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -177,7 +176,13 @@ def network_cases() -> list[Case]:
         Conv("depthwise", size=(8, 8), channels=(16, 16), kernel=3, padding=(1,) * 4, groups=16),
         Conv("dw_odd", size=(5, 7), channels=(11, 11), kernel=3, padding=(1,) * 4, groups=11),
         Conv(
-            "dw_stride", size=(9, 8), channels=(8, 8), kernel=3, stride=2, padding=(1,) * 4, groups=8
+            "dw_stride",
+            size=(9, 8),
+            channels=(8, 8),
+            kernel=3,
+            stride=2,
+            padding=(1,) * 4,
+            groups=8,
         ),
         Conv(
             "dw_five", size=(7, 12), channels=(8, 8), kernel=5, padding=(2,) * 4, groups=8, batch=2
@@ -225,7 +230,9 @@ def network_cases() -> list[Case]:
         cases += [by_name[name].weight_grad(1), by_name[name].update(1)]
     cases.append(by_name["pointwise"].update(rounding="nearest"))
     cases.append(
-        Conv("scores", size=(3, 3), channels=(8, 10), result="f32", clamp="clamp <-1.0, 2.0>").forward()
+        Conv(
+            "scores", size=(3, 3), channels=(8, 10), result="f32", clamp="clamp <-1.0, 2.0>"
+        ).forward()
     )
     cases.append(
         Conv(
@@ -233,9 +240,7 @@ def network_cases() -> list[Case]:
         ).forward()
     )
     # factors of a quarter and more need all 64 bits of the product
-    cases.append(
-        Conv("wide", size=(3, 3), channels=(8, 8), result=activation(3, 0.0005)).forward()
-    )
+    cases.append(Conv("wide", size=(3, 3), channels=(8, 8), result=activation(3, 0.0005)).forward())
     return cases
 
 
@@ -249,7 +254,9 @@ def dense_cases() -> list[Case]:
     return [
         Case(
             "dense",
-            kernel([x, w1, w2, tensor((10,), bias(10))], "tte.dense %0 weights(%1, %2) bias(%3)", g),
+            kernel(
+                [x, w1, w2, tensor((10,), bias(10))], "tte.dense %0 weights(%1, %2) bias(%3)", g
+            ),
         ),
         Case(
             "dense_input_grad",
@@ -283,11 +290,10 @@ def elementwise_cases() -> list[Case]:
     return [
         Case("add", kernel([x, y], "tte.add %0, %1 clamp <3.0, 100.0>", z)),
         Case("add_real", kernel([real, real], "tte.add %0, %1 clamp <0.0, 6.0>", real)),
+        Case("clamp", f"^bb0(%0: {x}):\n%r = tte.clamp %0 <-5.0, 40.0> : {x}\ntte.yield %r : {x}"),
         Case(
-            "clamp", f"^bb0(%0: {x}):\n%r = tte.clamp %0 <-5.0, 40.0> : {x}\ntte.yield %r : {x}"
-        ),
-        Case(
-            "relu", f"^bb0(%0: {real}):\n%r = tte.clamp %0 <0.0, inf> : {real}\ntte.yield %r : {real}"
+            "relu",
+            f"^bb0(%0: {real}):\n%r = tte.clamp %0 <0.0, inf> : {real}\ntte.yield %r : {real}",
         ),
         Case("quantize", kernel([real], "tte.quantize %0", x)),
         Case("dequantize", kernel([x], "tte.dequantize %0", real)),
@@ -313,7 +319,9 @@ def elementwise_cases() -> list[Case]:
         Case(
             "sgd_real",
             kernel(
-                [gradient, gradient, "tensor<f32>", "tensor<i32>"], f"{sgd} nearest stream 7", gradient
+                [gradient, gradient, "tensor<f32>", "tensor<i32>"],
+                f"{sgd} nearest stream 7",
+                gradient,
             ),
             tied={0: 0},
             data=rate,
@@ -334,31 +342,52 @@ def movement_and_loss_cases() -> list[Case]:
         Case("avg_pool", kernel([image], f"tte.avg_pool2d %0 {window}", pooled)),
         Case("avg_pool_real", kernel([real], f"tte.avg_pool2d %0 {window}", real_pooled)),
         Case(
-            "avg_pool_all", kernel([image], "tte.avg_pool2d %0 kernel [7, 6]", tensor((2, 1, 1, 9), q))
+            "avg_pool_all",
+            kernel([image], "tte.avg_pool2d %0 kernel [7, 6]", tensor((2, 1, 1, 9), q)),
         ),
         Case("max_pool", kernel([image], f"tte.max_pool2d %0 {window}", pooled)),
         Case("max_pool_real", kernel([real], f"tte.max_pool2d %0 {window}", real_pooled)),
         Case("avg_pool_grad", kernel([real_pooled], f"tte.avg_pool2d_grad %0 {window}", real)),
-        Case("max_pool_grad", kernel([image, real_pooled], f"tte.max_pool2d_grad %0, %1 {window}", real)),
-        Case("slice", kernel([image], "tte.slice %0 offsets [1, 2, 0, 1]", tensor((1, 3, 6, 8), q))),
-        Case("slice_grad", kernel([tensor((1, 3, 6, 8))], "tte.slice_grad %0 offsets [1, 2, 0, 1]", real)),
+        Case(
+            "max_pool_grad",
+            kernel([image, real_pooled], f"tte.max_pool2d_grad %0, %1 {window}", real),
+        ),
+        Case(
+            "slice", kernel([image], "tte.slice %0 offsets [1, 2, 0, 1]", tensor((1, 3, 6, 8), q))
+        ),
+        Case(
+            "slice_grad",
+            kernel([tensor((1, 3, 6, 8))], "tte.slice_grad %0 offsets [1, 2, 0, 1]", real),
+        ),
         Case("permute", kernel([image], "tte.permute %0 [0, 3, 1, 2]", tensor((2, 9, 7, 6), q))),
         Case("reshape", kernel([image], "tte.reshape %0", tensor((2, 378), q))),
         Case("one_hot", kernel([labels], "tte.one_hot %0", scores), data={0: classes[1]}),
-        Case("cross_entropy", kernel([scores, labels], f"{loss} %0, %1", "tensor<f32>"), data=classes),
+        Case(
+            "cross_entropy", kernel([scores, labels], f"{loss} %0, %1", "tensor<f32>"), data=classes
+        ),
         Case(
             "cross_entropy_extreme",
             kernel([scores, labels], f"{loss} %0, %1", "tensor<f32>"),
             data={0: extreme, **classes},
         ),
-        Case("cross_entropy_grad", kernel([scores, labels], f"{loss}_grad %0, %1", scores), data=classes),
+        Case(
+            "cross_entropy_grad",
+            kernel([scores, labels], f"{loss}_grad %0, %1", scores),
+            data=classes,
+        ),
         Case(
             "cross_entropy_grad_extreme",
             kernel([scores, labels], f"{loss}_grad %0, %1", scores),
             data={0: extreme, **classes},
         ),
-        Case("squared_error", kernel([scores, scores], "tte.mean_squared_error %0, %1", "tensor<f32>")),
-        Case("squared_error_grad", kernel([scores, scores], "tte.mean_squared_error_grad %0, %1", scores)),
+        Case(
+            "squared_error",
+            kernel([scores, scores], "tte.mean_squared_error %0, %1", "tensor<f32>"),
+        ),
+        Case(
+            "squared_error_grad",
+            kernel([scores, scores], "tte.mean_squared_error_grad %0, %1", scores),
+        ),
     ]
 
 
@@ -385,4 +414,6 @@ def test_kernel_agrees_with_interpreter(case: Case, outcomes: dict[str, Outcome]
 def test_host_and_board_give_the_same_bits(case: Case, outcomes: dict[str, Outcome]) -> None:
     outcome = outcomes[case.name]
     for host, board in zip(outcome.host, outcome.board, strict=True):
-        np.testing.assert_array_equal(host.reshape(-1).view(np.uint8), board.reshape(-1).view(np.uint8))
+        np.testing.assert_array_equal(
+            host.reshape(-1).view(np.uint8), board.reshape(-1).view(np.uint8)
+        )
