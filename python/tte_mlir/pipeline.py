@@ -11,6 +11,7 @@ from tte_mlir.certificate import certify
 from tte_mlir.errors import TTEError
 from tte_mlir.frontend import data
 from tte_mlir.frontend.calibration import calibrate, find_forward
+from tte_mlir.passes.update_scheme import mark_updates
 from tte_mlir.recipe import Recipe
 from tte_mlir.stages import Stage
 
@@ -25,7 +26,10 @@ def planning(recipe: Recipe, images: data.Dataset | None) -> list[Stage]:
         Stage("fused", ("func.func(tte-fuse-clamp)", "canonicalize,cse")),
         Stage("calibrated", (lambda module: _calibrate(module, recipe, images),)),
         Stage("quantized", (_quantize,)),
-        Stage("differentiated", (_autodiff(recipe),)),
+        Stage("differentiated", (
+            lambda module: mark_updates(module, recipe.update), _autodiff(recipe),
+        )),
+        Stage("pruned", ("tte-prune-backward",)),
         Stage("scaled", ("func.func(tte-qas)",) if recipe.qas else ()),
         Stage("dispatched", (
             "canonicalize,cse",
