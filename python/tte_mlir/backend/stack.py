@@ -7,6 +7,7 @@ deepest of what it calls. A call through a pointer may reach every function that
 calls by name.
 """
 
+import bisect
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from tte_mlir.errors import TTEError
 class _Function:
     frame: int = 0
     callees: set[str] = field(default_factory=set)
+    targets: set[tuple[int, bool]] = field(default_factory=set)  # address, whether by a call
     calls_pointers: bool = False
     dynamic: str = ""  # the instruction that takes an unknown amount
 
@@ -97,29 +99,41 @@ def _entry_points(image: Path) -> tuple[str, set[str]]:
         return names[elf.header["e_entry"] & ~1], {names[word & ~1] for word in words if word}
 
 
-_LABEL = re.compile(r"^[0-9a-f]+ <(.+)>:$")
+_LABEL = re.compile(r"^([0-9a-f]+) <(.+)>:$")
 _INSTRUCTION = re.compile(r"^\s*[0-9a-f]+:\s+(\S+)\s*([^;@]*)")
-_TARGET = re.compile(r"<([^>+]+)(\+0x[0-9a-f]+)?>")
+_TARGET = re.compile(r"\b([0-9a-f]+) <")
 
 
 def _disassemble(listing: str) -> dict[str, _Function]:
     functions: dict[str, _Function] = {}
-    name, reader = "", None
+    starts: list[tuple[int, str]] = []
+    reader = None
     for line in listing.splitlines():
         if label := _LABEL.match(line):
-            name = label[1]
-            functions[name] = _Function()
-            reader = _ArmReader(name, functions[name])
+            starts.append((int(label[1], 16), label[2]))
+            functions[label[2]] = _Function()
+            reader = _ArmReader(functions[label[2]])
         elif reader and (instruction := _INSTRUCTION.match(line)):
             reader.read(instruction[1].split(".")[0], instruction[2].strip(), line)
+    _resolve(functions, sorted(starts))
     return functions
+
+
+def _resolve(functions: dict[str, _Function], starts: list[tuple[int, str]]) -> None:
+    """Turns targets of branches into callees, by address: at the small addresses of flash the
+    disassembler names a target after any absolute symbol of that value."""
+    addresses = [start for start, _ in starts]
+    for name, function in functions.items():
+        for target, is_call in function.targets:
+            start, callee = starts[max(bisect.bisect_right(addresses, target) - 1, 0)]
+            if callee != name or (is_call and target == start):
+                function.callees.add(callee)
 
 
 class _ArmReader:
     """Follows the stack pointer through the Thumb code of one function."""
 
-    def __init__(self, name: str, function: _Function) -> None:
-        self._name = name
+    def __init__(self, function: _Function) -> None:
         self._function = function
         self._constants: dict[str, int] = {}
         self._below_stack: dict[str, int] = {}  # register = sp - at most this
@@ -159,8 +173,7 @@ class _ArmReader:
 
     def _branch(self, mnemonic: str, operands: str) -> None:
         if target := _TARGET.search(operands):
-            if target[1] != self._name or (mnemonic == "bl" and not target[2]):
-                self._function.callees.add(target[1])
+            self._function.targets.add((int(target[1], 16), mnemonic == "bl"))
         elif mnemonic in ("blx", "bx") and operands != "lr":
             self._function.calls_pointers = True
 
