@@ -66,3 +66,13 @@ module {
     return %0 : tensor<1x2xf32>
   }
 }
+
+// -----
+
+// expected-error@below {{'w' needs a dense initial value to train in part}}
+ml_program.global private @w(#ml_program.extern : tensor<4x2xf32>) : tensor<4x2xf32> {tte.update = #tte.update<0, 2>}
+func.func @forward(%x: tensor<1x4xf32>) -> tensor<1x2xf32> {
+  %w = ml_program.global_load_const @w : tensor<4x2xf32>
+  %0 = tte.dense %x weights(%w) : (tensor<1x4xf32>, tensor<4x2xf32>) -> tensor<1x2xf32>
+  return %0 : tensor<1x2xf32>
+}

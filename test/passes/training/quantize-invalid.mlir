@@ -93,3 +93,31 @@ func.func @forward(%x: tensor<1x1xf32> {tte.range = #tte.range<0.0, 1.0>}) -> te
 // expected-error@below {{the module has no function @forward to quantize}}
 module {
 }
+
+// -----
+
+func.func @forward(%x: tensor<4xf32> {tte.range = #tte.range<0.0, 1.0>}) -> tensor<4xf32> {
+  // expected-error@below {{'tensor.cast' op cannot be quantized}}
+  %0 = tensor.cast %x : tensor<4xf32> to tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+ml_program.global private @weight(#ml_program.extern : tensor<4x1xf32>) : tensor<4x1xf32>
+func.func @forward(%x: tensor<1x4xf32> {tte.range = #tte.range<0.0, 1.0>}) -> tensor<1x1xf32> {
+  %w = ml_program.global_load_const @weight : tensor<4x1xf32>
+  // expected-error@below {{'tte.dense' op weight 'weight' must have a dense initial value of f32}}
+  %0 = tte.dense %x weights(%w) : (tensor<1x4xf32>, tensor<4x1xf32>) -> tensor<1x1xf32>
+  return %0 : tensor<1x1xf32>
+}
+
+// -----
+
+ml_program.global private @weight(dense<1.0> : tensor<2x1xf32>) : tensor<2x1xf32>
+func.func @forward(%x: tensor<1x4xf32> {tte.range = #tte.range<0.0, 1.0>}) -> tensor<1x1xf32> {
+  %w = ml_program.global_load_const @weight : tensor<2x1xf32>
+  // expected-error@below {{'tte.dense' op needs its weight in one part to be quantized, found 2}}
+  %0 = tte.dense %x weights(%w, %w) : (tensor<1x4xf32>, tensor<2x1xf32>, tensor<2x1xf32>) -> tensor<1x1xf32>
+  return %0 : tensor<1x1xf32>
+}
