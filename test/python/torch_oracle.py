@@ -7,7 +7,7 @@ that is stored, and its gradient goes straight through where the stored value is
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -33,14 +33,7 @@ def gradients(
     module: ir.Module, x: np.ndarray, label: int, loss: str = "softmax_cross_entropy"
 ) -> tuple[float, dict[str, np.ndarray]]:
     """The loss and dL/dw, by name, of every parameter w of `@forward` for a stored input."""
-    stored: dict[ir.Value, np.ndarray] = {}
-
-    def observe(op: ir.OpView, results) -> None:
-        stored.update(zip(op.operation.results, results, strict=True))
-
-    interpreter = Interpreter(module, real=np.float64)
-    interpreter.run("forward", x, observe=observe)
-    function = interpreter.lookup("forward").opview
+    function, stored = _stored_values(module, x)
     reals = {function.arguments[0]: torch.tensor(_dequantized(function.arguments[0], x))}
     parameters: dict[str, torch.Tensor] = {}
     for op in function.body.blocks[0]:
@@ -59,6 +52,48 @@ def gradients(
     return result.item(), {name: leaf.grad.numpy() for name, leaf in parameters.items()}
 
 
+def rounding_errors(module: ir.Module, x: np.ndarray) -> Iterator[tuple[str, float]]:
+    """For each op of a quantized `@forward`, how many steps its stored result is off the exact
+    result on its stored operands."""
+    function, stored = _stored_values(module, x)
+    stored[function.arguments[0]] = x
+
+    def real(value: ir.Value) -> torch.Tensor:
+        return torch.tensor(_dequantized(value, stored[value]))
+
+    for op in function.body.blocks[0]:
+        results = op.operation.results
+        grid = Grid.of(results[0].type.element_type) if len(results) else None
+        if grid is None or op.operation.name not in _TORCH:
+            continue
+        low, high = _stored_range(op, grid)
+        exact = _TORCH[op.operation.name](op, real).numpy() / grid.scales + grid.zero_point
+        yield str(op), float(np.abs(np.clip(exact, low, high) - stored[results[0]]).max())
+
+
+def _stored_values(module: ir.Module, x: np.ndarray):
+    """`@forward` and the stored values of its ops' results for a stored input."""
+    stored: dict[ir.Value, np.ndarray] = {}
+
+    def observe(op: ir.OpView, results) -> None:
+        stored.update(zip(op.operation.results, results, strict=True))
+
+    interpreter = Interpreter(module, real=np.float64)
+    interpreter.run("forward", x, observe=observe)
+    return interpreter.lookup("forward").opview, stored
+
+
+def _clamp(op) -> ir.Attribute | None:
+    attributes = op.operation.attributes
+    return next((attributes[name] for name in ("clamp", "range") if name in attributes), None)
+
+
+def _stored_range(op, grid: Grid) -> tuple[float, float]:
+    """The range to which a quantized result is clamped."""
+    clamp = _clamp(op)
+    return (grid.minimum, grid.maximum) if clamp is None else tte.interval(clamp)
+
+
 def _dequantized(value: ir.Value, array: np.ndarray) -> np.ndarray:
     grid = Grid.of(value.type.element_type)
     if grid is None:
@@ -71,12 +106,11 @@ def _dequantized(value: ir.Value, array: np.ndarray) -> np.ndarray:
 def _straight_through(op, value: ir.Value, real: torch.Tensor, stored: np.ndarray) -> torch.Tensor:
     """`real` with the value that is stored and the gradient of a clamp."""
     grid = Grid.of(value.type.element_type)
-    attributes = op.operation.attributes
-    clamp = next((attributes[name] for name in ("clamp", "range") if name in attributes), None)
     if grid is None:
+        clamp = _clamp(op)
         return real if clamp is None else torch.clamp(real, *tte.interval(clamp))
     if isinstance(op, tte.Conv2DOp | tte.DenseOp | tte.AddOp | tte.ClampOp | tte.QuantizeOp):
-        low, high = (grid.minimum, grid.maximum) if clamp is None else tte.interval(clamp)
+        low, high = _stored_range(op, grid)
         real = real * torch.tensor((low < stored) & (stored < high))
     return real + (torch.tensor(_dequantized(value, stored)) - real).detach()
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stages import Pipeline, Session
+from strategies import schemes
 from strategies.networks import calibrate, networks
 
 MEMORY_PASSES = [
@@ -42,3 +43,16 @@ def test_quantized_networks(qas, network, rounding):
     autodiff = f"tte-autodiff{{rounding={rounding} seed={network.seed}}}"
     passes = ["func.func(tte-fuse-clamp)", "tte-quantize", autodiff, *qas, *CLEAN_UP]
     Pipeline([*passes, *MEMORY_PASSES]).run(module, session(network, 3))
+
+
+@settings(max_examples=20, deadline=None)
+@given(networks(), st.data())
+def test_networks_that_train_in_parts(network, data):
+    scheme = data.draw(schemes.schemes(network), label="scheme")
+    module = network.build()
+    schemes.apply(module, scheme)
+    passes = ["tte-autodiff", "tte-prune-backward", *CLEAN_UP, *MEMORY_PASSES]
+    if data.draw(st.booleans(), label="quantized"):
+        calibrate(module, network.inputs(4))
+        passes = ["func.func(tte-fuse-clamp)", "tte-quantize", *passes]
+    Pipeline(passes).run(module, session(network, 2))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""The gradients of the demo's MobileNetV2 against torch.autograd in f64."""
+"""The demo's MobileNetV2: its gradients against torch.autograd in f64, and what each pass keeps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from gradients import assert_close, built_gradients, quantize
 from mlir import ir
-from stages import run_pass
+from stages import Pipeline, Session, run_pass
+from strategies import schemes
 from strategies.networks import calibrate
 
 from tte_mlir.reference.training import TrainingRun
@@ -59,3 +60,35 @@ def test_int8_gradients(module):
     found = built_gradients(module, x, 3, np.float32)
     assert_close(found, expected)
     assert TrainingRun(module).train_step(x, 3, 0.0).loss == pytest.approx(loss, rel=1e-5)
+
+
+def test_every_pass_keeps_the_program(module):
+    """Two inverted bottlenecks, one in half of its channels, and the classifier train."""
+    schemes.apply(
+        module,
+        {
+            "features.15.conv.0.0.weight": (8, 24),
+            "features.15.conv.0.0.bias": (0, 336),
+            "features.15.conv.1.0.weight": (100, 168),
+            "features.16.conv.2.weight": (0, 336),
+            "classifier.1.weight": (0, 256),
+            "classifier.1.bias": (0, 5),
+        },
+    )
+    inputs = images(3)
+    calibrate(module, inputs)
+    passes = [
+        "func.func(tte-fuse-clamp)",
+        "tte-quantize",
+        "tte-autodiff",
+        "tte-prune-backward",
+        "canonicalize",
+        "cse",
+        "func.func(tte-qas,canonicalize)",
+        "func.func(tte-fuse-update)",
+        "func.func(tte-fuse-clamp-grad)",
+        "func.func(tte-form-dispatches)",
+        "func.func(tte-schedule)",
+        "tte-plan-memory",
+    ]
+    Pipeline(passes).run(module, Session(inputs[:2], [1, 4], learning_rate=0.1))
