@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from mlir import ir
 from modules import relative_error
-from stages import run_pass
+from stages import run_pass, state_name
 
 from tte_mlir.dialects import tte
 from tte_mlir.reference.training import TrainingRun
@@ -34,7 +34,7 @@ def built_gradients(
             gradient = op.gradient
             while isinstance(gradient.owner.opview, tte.ScaleGradientOp):
                 gradient = gradient.owner.opview.gradient
-            found[_state_name(op.parameter)] = values[gradient]
+            found[state_name(op.parameter)] = values[gradient]
 
     TrainingRun(module, real=real).train_step(x, label, 0.01, observe=observe)
     return found
@@ -48,9 +48,3 @@ def assert_close(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) 
             assert np.linalg.norm(found[name]) < 1e-9, name
         else:
             assert relative_error(found[name], gradient) < 1e-4, name
-
-
-def _state_name(parameter: ir.Value) -> str:
-    argument = ir.BlockArgument(parameter)
-    attributes = argument.owner.owner.opview.arg_attrs[argument.arg_number]
-    return ir.FlatSymbolRefAttr(attributes["tte.state"]).value

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from gradients import assert_close, built_gradients, quantize
 from mlir import ir
+from modules import parse
 from stages import Pipeline, Session, run_pass
 from strategies import schemes
 from strategies.networks import calibrate
@@ -24,12 +25,18 @@ from tte_mlir.frontend.torch_import import import_torch  # noqa: E402
 EXAMPLE = Path(__file__).parents[3] / "examples" / "mobilenet_v2"
 
 
-@pytest.fixture
-def module() -> ir.Module:
+@pytest.fixture(scope="module")
+def imported() -> str:
     spec = importlib.util.spec_from_file_location("demo_model", EXAMPLE / "model.py")
     model = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(model)
-    return import_torch(model.demo_model(), (1, *model.INPUT_SHAPE), ir.Context())
+    module = import_torch(model.demo_model(), (1, *model.INPUT_SHAPE), ir.Context())
+    return module.operation.get_asm(enable_debug_info=True)
+
+
+@pytest.fixture
+def module(imported: str) -> ir.Module:
+    return parse(imported)
 
 
 def images(count: int) -> np.ndarray:
