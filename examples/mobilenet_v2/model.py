@@ -28,11 +28,11 @@ ImageNet's 1000 classes ask for 1280; for a handful of classes that layer alone 
 int8 weights, more than half of the SRAM of a small microcontroller once it is trained.
 """
 
-CLASSIFIER_RANGE = 4.0
-"""A fresh classifier is uniform in +-CLASSIFIER_RANGE / sqrt(inputs).
+CLASSIFIER_DEVIATION = 2.0
+"""A fresh classifier is normal with deviation CLASSIFIER_DEVIATION / sqrt(inputs).
 
-An int8 weight never leaves the range that its scale was derived from, so the usual
-1 / sqrt(inputs) would leave too little room to learn.
+An int8 weight never leaves the range that its scale was derived from; the tails of a wide normal
+distribution leave room to learn.
 """
 
 INVERTED_RESIDUALS = (
@@ -124,10 +124,13 @@ class MobileNetV2(nn.Module):
                 nn.init.normal_(module.weight, 0.0, 0.01)
                 nn.init.zeros_(module.bias)
 
+    def pooled_features(self, x: Tensor) -> Tensor:
+        """(N, last_channel): what the classifier sees."""
+        x = nn.functional.adaptive_avg_pool2d(self.features(x), (1, 1))
+        return torch.flatten(x, 1)
+
     def forward(self, x: Tensor) -> Tensor:
-        x = self.features(x)
-        x = nn.functional.adaptive_avg_pool2d(x, (1, 1))
-        return self.classifier(torch.flatten(x, 1))
+        return self.classifier(self.pooled_features(x))
 
 
 def save_checkpoint(model: nn.Module, path: Path) -> None:
@@ -188,9 +191,9 @@ def demo_model(num_classes: int = 5, seed: int = 0, checkpoint: Path = CHECKPOIN
     model = MobileNetV2(num_classes)
     load_checkpoint(model, checkpoint, classifier=False)
     layer = model.classifier[1]
-    bound = CLASSIFIER_RANGE / layer.in_features**0.5
+    deviation = CLASSIFIER_DEVIATION / layer.in_features**0.5
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        layer.weight.uniform_(-bound, bound, generator=generator)
+        layer.weight.normal_(0.0, deviation, generator=generator)
         layer.bias.zero_()
     return model.eval()
