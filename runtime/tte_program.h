@@ -87,10 +87,10 @@ tte_status tte_infer(const tte_program *program, tte_network *network, float *sc
 tte_status tte_train_step(const tte_program *program, tte_network *network, int label,
                           float learning_rate, float *loss);
 const float *tte_scores(const tte_program *program, const tte_network *network);
-tte_status tte_save_state(const tte_program *program, const tte_network *network, void *buffer,
-                          size_t capacity);
-tte_status tte_load_state(const tte_program *program, tte_network *network, const void *buffer,
-                          size_t size);
+tte_status tte_save_state(const tte_program *program, const tte_network *network,
+                          tte_write_fn write, void *context);
+tte_status tte_load_state(const tte_program *program, tte_network *network, tte_read_fn read,
+                          void *context);
 
 static inline int tte_is_initialized(const tte_program *program, const tte_network *network) {
   return network && network->program == program;

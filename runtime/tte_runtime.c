@@ -121,14 +121,16 @@ const char *tte_status_string(tte_status status) {
     return "loss or gradient is not finite";
   case TTE_ERROR_KERNEL:
     return "kernel failed";
-  case TTE_ERROR_BUFFER_TOO_SMALL:
-    return "buffer is too small";
+  case TTE_ERROR_STATE_NOT_WRITTEN:
+    return "state could not be written";
   case TTE_ERROR_STATE_CORRUPT:
     return "saved state is corrupt or truncated";
   case TTE_ERROR_STATE_VERSION:
     return "saved state has an unknown format version";
   case TTE_ERROR_STATE_OF_OTHER_MODEL:
     return "saved state belongs to another model";
+  case TTE_ERROR_STATE_CHANGED:
+    return "saved state changed between two readings: the network is in its initial state";
   }
   return "unknown status";
 }

@@ -28,10 +28,11 @@ typedef enum tte_status {
   TTE_ERROR_NOT_A_NUMBER = 8,
   TTE_ERROR_NOT_FINITE = 9,
   TTE_ERROR_KERNEL = 10,
-  TTE_ERROR_BUFFER_TOO_SMALL = 11,
+  TTE_ERROR_STATE_NOT_WRITTEN = 11,
   TTE_ERROR_STATE_CORRUPT = 12,
   TTE_ERROR_STATE_VERSION = 13,
   TTE_ERROR_STATE_OF_OTHER_MODEL = 14,
+  TTE_ERROR_STATE_CHANGED = 15,
 } tte_status;
 
 // One line of English, never NULL.
@@ -57,6 +58,30 @@ typedef struct tte_state_header {
 } tte_state_header;
 
 #define TTE_STATE_HEADER_BYTES 24u
+
+// Where a saved state goes: takes the next `size` bytes and returns 0, or
+// another value where it cannot.
+typedef int (*tte_write_fn)(void *context, const void *data, size_t size);
+
+// Where a saved state comes from: fills `data` with the `size` bytes that start
+// at `offset` and returns 0, or another value where it cannot.
+typedef int (*tte_read_fn)(void *context, size_t offset, void *data, size_t size);
+
+// A saved state in memory, memory-mapped flash for instance, where the context
+// is a tte_memory_writer or a tte_memory_reader.
+typedef struct tte_memory_writer {
+  void *data;
+  size_t capacity;
+  size_t size; // bytes written so far
+} tte_memory_writer;
+
+typedef struct tte_memory_reader {
+  const void *data;
+  size_t size;
+} tte_memory_reader;
+
+int tte_write_memory(void *writer, const void *data, size_t size);
+int tte_read_memory(void *reader, size_t offset, void *data, size_t size);
 
 #ifdef __cplusplus
 }

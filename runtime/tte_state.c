@@ -5,6 +5,8 @@
 #define STATE_MAGIC UINT32_C(0x53455454) // "TTES"
 #define STATE_VERSION UINT32_C(1)
 
+enum { PIECE_BYTES = 128 }; // of a saved state, on the stack while it is checked
+
 _Static_assert(sizeof(tte_state_header) == TTE_STATE_HEADER_BYTES,
                "header of a saved state has no padding");
 
@@ -23,51 +25,79 @@ static uint32_t crc32(uint32_t crc, const uint8_t *data, size_t size) {
   return ~crc;
 }
 
-static uint32_t checksum(const tte_state_header *header, const uint8_t *state) {
-  uint32_t crc = crc32(0, (const uint8_t *)header, offsetof(tte_state_header, checksum));
-  return crc32(crc, state, header->state_bytes);
+static uint32_t header_checksum(const tte_state_header *header) {
+  return crc32(0, (const uint8_t *)header, offsetof(tte_state_header, checksum));
 }
 
-tte_status tte_save_state(const tte_program *program, const tte_network *network, void *buffer,
-                          size_t capacity) {
+static uint32_t checksum(const tte_state_header *header, const uint8_t *state) {
+  return crc32(header_checksum(header), state, header->state_bytes);
+}
+
+static tte_status check_header(const tte_program *program, const tte_state_header *header) {
+  if (header->magic != STATE_MAGIC)
+    return TTE_ERROR_STATE_CORRUPT;
+  if (header->version != STATE_VERSION)
+    return TTE_ERROR_STATE_VERSION;
+  if (header->model_hash != program->model_hash)
+    return TTE_ERROR_STATE_OF_OTHER_MODEL;
+  return header->state_bytes == program->state_bytes ? TTE_OK : TTE_ERROR_STATE_CORRUPT;
+}
+
+// Reads what follows the header once and keeps nothing of it.
+static tte_status check_state(const tte_state_header *header, tte_read_fn read, void *context) {
+  uint8_t piece[PIECE_BYTES];
+  uint32_t crc = header_checksum(header);
+  uint32_t size;
+  for (uint32_t done = 0; done < header->state_bytes; done += size) {
+    size = header->state_bytes - done;
+    if (size > sizeof(piece))
+      size = sizeof(piece);
+    if (read(context, sizeof(*header) + done, piece, size))
+      return TTE_ERROR_STATE_CORRUPT;
+    crc = crc32(crc, piece, size);
+  }
+  return crc == header->checksum ? TTE_OK : TTE_ERROR_STATE_CORRUPT;
+}
+
+tte_status tte_save_state(const tte_program *program, const tte_network *network,
+                          tte_write_fn write, void *context) {
   if (!tte_is_initialized(program, network))
     return TTE_ERROR_NOT_INITIALIZED;
-  if (!buffer)
+  if (!write)
     return TTE_ERROR_INVALID_ARGUMENT;
-  if (capacity < sizeof(tte_state_header) + program->state_bytes)
-    return TTE_ERROR_BUFFER_TOO_SMALL;
 
   tte_state_header header = {.magic = STATE_MAGIC,
                              .version = STATE_VERSION,
                              .model_hash = program->model_hash,
                              .state_bytes = program->state_bytes};
   header.checksum = checksum(&header, network->state);
-  memcpy(buffer, &header, sizeof(header));
-  memcpy((uint8_t *)buffer + sizeof(header), network->state, program->state_bytes);
+  if (write(context, &header, sizeof(header)) ||
+      write(context, network->state, program->state_bytes))
+    return TTE_ERROR_STATE_NOT_WRITTEN;
   return TTE_OK;
 }
 
-tte_status tte_load_state(const tte_program *program, tte_network *network, const void *buffer,
-                          size_t size) {
+tte_status tte_load_state(const tte_program *program, tte_network *network, tte_read_fn read,
+                          void *context) {
   if (!tte_is_initialized(program, network))
     return TTE_ERROR_NOT_INITIALIZED;
-  if (!buffer)
+  if (!read)
     return TTE_ERROR_INVALID_ARGUMENT;
 
   tte_state_header header;
-  const uint8_t *saved = (const uint8_t *)buffer + sizeof(header);
-  if (size < sizeof(header))
+  if (read(context, 0, &header, sizeof(header)))
     return TTE_ERROR_STATE_CORRUPT;
-  memcpy(&header, buffer, sizeof(header));
-  if (header.magic != STATE_MAGIC)
-    return TTE_ERROR_STATE_CORRUPT;
-  if (header.version != STATE_VERSION)
-    return TTE_ERROR_STATE_VERSION;
-  if (header.model_hash != program->model_hash)
-    return TTE_ERROR_STATE_OF_OTHER_MODEL;
-  if (header.state_bytes != program->state_bytes || size != sizeof(header) + program->state_bytes ||
-      header.checksum != checksum(&header, saved))
-    return TTE_ERROR_STATE_CORRUPT;
-  memcpy(network->state, saved, program->state_bytes);
+  tte_status status = check_header(program, &header);
+  if (status == TTE_OK)
+    status = check_state(&header, read, context);
+  if (status != TTE_OK)
+    return status;
+
+  // There is no room to keep the old state: a source that now fails costs it.
+  if (read(context, sizeof(header), network->state, program->state_bytes) ||
+      header.checksum != checksum(&header, network->state)) {
+    memcpy(network->state, program->initial_state, program->state_bytes);
+    return TTE_ERROR_STATE_CHANGED;
+  }
   return TTE_OK;
 }

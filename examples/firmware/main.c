@@ -12,13 +12,31 @@
 #define JOIN(a, b) JOIN_(a, b)
 #define NET(suffix) JOIN(NETWORK, suffix) // NET(_init) is NAME_init
 
-// A saved state passes through the arena, which is free between two calls.
-static union {
-  _Alignas(NET(_ARENA_ALIGNMENT)) uint8_t bytes[NET(_ARENA_BYTES)];
-  uint8_t saved_state[NET(_SAVED_STATE_BYTES)];
-} arena;
+static _Alignas(NET(_ARENA_ALIGNMENT)) uint8_t arena[NET(_ARENA_BYTES)];
 static _Alignas(NET(_STATE_ALIGNMENT)) uint8_t state[NET(_STATE_BYTES)];
 static NET(_t) network;
+
+static int write_state(void *context, const void *data, size_t size) {
+  (void)context;
+  board_write(data, size);
+  return 0;
+}
+
+static int read_state(void *context, size_t offset, void *data, size_t size) {
+  const request_header *request = context;
+  const piece_request piece = {.offset = (uint32_t)offset, .size = (uint32_t)size};
+  if (offset + size > request->size)
+    return 1;
+  board_write(&piece, sizeof(piece));
+  return !board_read(data, size);
+}
+
+static tte_status load_state(request_header *request) {
+  static const piece_request none;
+  tte_status status = NET(_load_state)(&network, read_state, request);
+  board_write(&none, sizeof(none));
+  return status;
+}
 
 static const void *run(const request_header *request, reply_header *reply) {
   int8_t *input = NET(_input)(&network);
@@ -46,37 +64,38 @@ static const void *run(const request_header *request, reply_header *reply) {
   return scores;
 }
 
-static const void *serve(const request_header *request, reply_header *reply) {
-  static uint32_t stack;
+static void serve(request_header *request) {
+  reply_header reply = {.prediction = -1};
+  const void *payload = NULL;
+  uint32_t stack;
   switch (request->command) {
   case SAVE_STATE:
-    reply->size = sizeof(arena.saved_state);
-    reply->status = NET(_save_state)(&network, arena.saved_state, reply->size);
-    return arena.saved_state;
+    reply.size = NET(_SAVED_STATE_BYTES);
+    board_write(&reply, sizeof(reply));
+    NET(_save_state)(&network, write_state, NULL);
+    return;
   case LOAD_STATE:
-    if (request->size > sizeof(arena) || !board_read(&arena, request->size))
-      board_fail("a saved state is too long or ends early");
-    reply->status = NET(_load_state)(&network, &arena, request->size);
-    return NULL;
+    reply.status = load_state(request);
+    break;
   case REPORT_STACK:
     stack = board_stack_used();
-    reply->size = sizeof(stack);
-    return &stack;
+    reply.size = sizeof(stack);
+    payload = &stack;
+    break;
   default:
-    return run(request, reply);
+    payload = run(request, &reply);
   }
+  board_write(&reply, sizeof(reply));
+  board_write(payload, reply.size);
 }
 
 int main(void) {
   request_header request;
-  tte_status status = NET(_init)(&network, &arena, state);
+  board_open();
+  tte_status status = NET(_init)(&network, arena, state);
   if (status != TTE_OK)
     board_fail(tte_status_string(status));
-  while (board_read(&request, sizeof(request))) {
-    reply_header reply = {.prediction = -1};
-    const void *payload = serve(&request, &reply);
-    board_write(&reply, sizeof(reply));
-    board_write(payload, reply.size);
-  }
+  while (board_read(&request, sizeof(request)))
+    serve(&request);
   return 0;
 }

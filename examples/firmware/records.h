@@ -15,7 +15,7 @@ typedef struct request_header {
   uint32_t is_raw; // the image is uint8, not yet quantized
   int32_t label;
   float learning_rate;
-  uint32_t size; // bytes of the image or the saved state that follow
+  uint32_t size; // bytes of the image that follows, or of a saved state
 } request_header;
 
 typedef struct reply_header {
@@ -25,5 +25,12 @@ typedef struct reply_header {
   uint32_t size; // bytes that follow: scores, a saved state or the stack used
   uint64_t instructions;
 } reply_header;
+
+// What LOAD_STATE sends before its reply: the host answers with these bytes of
+// the saved state, until none are asked for.
+typedef struct piece_request {
+  uint32_t offset;
+  uint32_t size;
+} piece_request;
 
 #endif // TTE_RECORDS_H

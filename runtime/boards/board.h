@@ -8,6 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// Opens the streams; call it before you read or write.
+void board_open(void);
+
 // Fills `data` from the host; returns 0 where the stream has ended.
 int board_read(void *data, size_t size);
 

@@ -67,6 +67,16 @@ static int32_t step_of(const fixture *f) {
   return step;
 }
 
+static tte_status save(const net_t *net, void *data, size_t capacity) {
+  tte_memory_writer writer = {.data = data, .capacity = capacity};
+  return net_save_state(net, tte_write_memory, &writer);
+}
+
+static tte_status load(net_t *net, const void *data, size_t size) {
+  tte_memory_reader reader = {.data = data, .size = size};
+  return net_load_state(net, tte_read_memory, &reader);
+}
+
 static void test_init(void) {
   fixture f = set_up();
   net_t net;
@@ -105,8 +115,8 @@ static void test_not_initialized(void) {
   CHECK(net_quantize_input_f32(&net, values) == TTE_ERROR_NOT_INITIALIZED);
   CHECK(net_infer(&net, NULL) == TTE_ERROR_NOT_INITIALIZED);
   CHECK(net_train_step(&net, 0, 0.1f, NULL) == TTE_ERROR_NOT_INITIALIZED);
-  CHECK(net_save_state(&net, bytes, sizeof(bytes)) == TTE_ERROR_NOT_INITIALIZED);
-  CHECK(net_load_state(&net, bytes, sizeof(bytes)) == TTE_ERROR_NOT_INITIALIZED);
+  CHECK(save(&net, bytes, sizeof(bytes)) == TTE_ERROR_NOT_INITIALIZED);
+  CHECK(load(&net, bytes, sizeof(bytes)) == TTE_ERROR_NOT_INITIALIZED);
   CHECK(net_infer(NULL, NULL) == TTE_ERROR_NOT_INITIALIZED);
   memset(&net, 0xA5, sizeof(net)); // whatever was on a stack
   CHECK(net_infer(&net, NULL) == TTE_ERROR_NOT_INITIALIZED);
@@ -235,12 +245,13 @@ static void test_state_round_trip(void) {
   CHECK(!state_is_untouched(&f));
   memcpy(f.before, f.state, net_STATE_BYTES);
 
-  CHECK(net_save_state(&f.net, NULL, 0) == TTE_ERROR_INVALID_ARGUMENT);
-  CHECK(net_save_state(&f.net, saved, net_SAVED_STATE_BYTES - 1) == TTE_ERROR_BUFFER_TOO_SMALL);
-  CHECK(net_save_state(&f.net, saved, net_SAVED_STATE_BYTES) == TTE_OK);
+  CHECK(net_save_state(&f.net, NULL, NULL) == TTE_ERROR_INVALID_ARGUMENT);
+  for (size_t capacity = 0; capacity < net_SAVED_STATE_BYTES; ++capacity)
+    CHECK(save(&f.net, saved, capacity) == TTE_ERROR_STATE_NOT_WRITTEN);
+  CHECK(save(&f.net, saved, net_SAVED_STATE_BYTES) == TTE_OK);
   CHECK(net_init(&f.net, f.arena, f.state) == TTE_OK);
   CHECK(!state_is_untouched(&f));
-  CHECK(net_load_state(&f.net, saved, net_SAVED_STATE_BYTES) == TTE_OK);
+  CHECK(load(&f.net, saved, net_SAVED_STATE_BYTES) == TTE_OK);
   CHECK(state_is_untouched(&f));
   free(saved);
   tear_down(&f);
@@ -250,20 +261,20 @@ static void test_bad_states(void) {
   fixture f = set_up();
   const size_t size = net_SAVED_STATE_BYTES;
   uint8_t saved[net_SAVED_STATE_BYTES];
-  CHECK(net_save_state(&f.net, saved, size) == TTE_OK);
+  CHECK(save(&f.net, saved, size) == TTE_OK);
   memset(f.state, 0x11, net_STATE_BYTES);
   memcpy(f.before, f.state, net_STATE_BYTES);
 
-  CHECK(net_load_state(&f.net, NULL, size) == TTE_ERROR_INVALID_ARGUMENT);
+  CHECK(net_load_state(&f.net, NULL, NULL) == TTE_ERROR_INVALID_ARGUMENT);
   for (size_t length = 0; length < size; ++length) {
     uint8_t *truncated = allocate(length);
     memcpy(truncated, saved, length);
-    CHECK(net_load_state(&f.net, truncated, length) == TTE_ERROR_STATE_CORRUPT);
+    CHECK(load(&f.net, truncated, length) == TTE_ERROR_STATE_CORRUPT);
     free(truncated);
   }
   for (size_t bit = 0; bit < 8 * size; ++bit) {
     saved[bit / 8] ^= (uint8_t)(1 << bit % 8);
-    tte_status status = net_load_state(&f.net, saved, size);
+    tte_status status = load(&f.net, saved, size);
     if (bit >= 32 && bit < 64)
       CHECK(status == TTE_ERROR_STATE_VERSION);
     else if (bit >= 64 && bit < 128)
@@ -277,14 +288,78 @@ static void test_bad_states(void) {
   frozen_t frozen;
   uint8_t *state = allocate(frozen_STATE_BYTES);
   CHECK(frozen_init(&frozen, f.arena, state) == TTE_OK);
-  CHECK(frozen_load_state(&frozen, saved, size) == TTE_ERROR_STATE_OF_OTHER_MODEL);
-  CHECK(net_load_state(&f.net, saved, size) == TTE_OK);
+  tte_memory_reader reader = {.data = saved, .size = size};
+  CHECK(frozen_load_state(&frozen, tte_read_memory, &reader) == TTE_ERROR_STATE_OF_OTHER_MODEL);
+  CHECK(load(&f.net, saved, size) == TTE_OK);
   free(state);
   tear_down(&f);
 }
 
+// A source that goes bad before its n-th read, and what was asked of it.
+typedef struct bad_source {
+  tte_memory_reader memory;
+  int good_reads;
+  int changes; // gives another byte instead of failing
+  int reads;
+  size_t largest_checked; // read before anything was written
+  size_t end;             // of what was read so far
+  int passes;
+  const fixture *fixture;
+} bad_source;
+
+static int read_bad_source(void *context, size_t offset, void *data, size_t size) {
+  bad_source *source = context;
+  int is_bad = source->reads++ >= source->good_reads;
+  if (offset != source->end)
+    ++source->passes;
+  source->end = offset + size;
+  if ((uint8_t *)data != source->fixture->state && size > source->largest_checked)
+    source->largest_checked = size;
+  CHECK(state_is_untouched(source->fixture));
+  int failed = tte_read_memory(&source->memory, offset, data, size);
+  if (is_bad && source->changes)
+    *(uint8_t *)data ^= 1;
+  return failed || (is_bad && !source->changes);
+}
+
+static void test_sources_that_go_bad(void) {
+  fixture f = set_up();
+  uint8_t initial[net_STATE_BYTES], saved[net_SAVED_STATE_BYTES];
+  memcpy(initial, f.state, sizeof(initial));
+  set_image(&f.net);
+  CHECK(net_train_step(&f.net, 2, 0.01f, NULL) == TTE_OK);
+  CHECK(save(&f.net, saved, sizeof(saved)) == TTE_OK);
+  memset(f.before, 0x11, sizeof(f.before));
+
+  const bad_source whole = {
+      .memory = {.data = saved, .size = sizeof(saved)}, .good_reads = 1000, .fixture = &f};
+  bad_source good = whole;
+  memcpy(f.state, f.before, net_STATE_BYTES);
+  CHECK(net_load_state(&f.net, read_bad_source, &good) == TTE_OK);
+  CHECK(memcmp(f.state, saved + TTE_STATE_HEADER_BYTES, net_STATE_BYTES) == 0);
+  CHECK(good.passes == 1 && good.end == sizeof(saved)); // in order, and again
+  CHECK(good.largest_checked <= 128);
+
+  for (int changes = 0; changes < 2; ++changes)
+    for (int reads = 0; reads < good.reads; ++reads) {
+      bad_source source = whole;
+      source.good_reads = reads;
+      source.changes = changes;
+      memcpy(f.state, f.before, net_STATE_BYTES);
+      tte_status status = net_load_state(&f.net, read_bad_source, &source);
+      if (reads < good.reads - 1) {
+        CHECK(status == TTE_ERROR_STATE_CORRUPT);
+        CHECK(state_is_untouched(&f));
+      } else {
+        CHECK(status == TTE_ERROR_STATE_CHANGED);
+        CHECK(memcmp(f.state, initial, sizeof(initial)) == 0);
+      }
+    }
+  tear_down(&f);
+}
+
 static void test_status_strings(void) {
-  for (int i = 0; i <= TTE_ERROR_STATE_OF_OTHER_MODEL; ++i)
+  for (int i = 0; i <= TTE_ERROR_STATE_CHANGED; ++i)
     for (int j = 0; j < i; ++j)
       CHECK(strcmp(tte_status_string((tte_status)i), tte_status_string((tte_status)j)) != 0);
   CHECK(tte_status_string((tte_status)1000) != NULL);
@@ -303,6 +378,7 @@ int main(void) {
   test_quantize();
   test_state_round_trip();
   test_bad_states();
+  test_sources_that_go_bad();
   test_status_strings();
   printf("%d failures\n", failures);
   return failures != 0;

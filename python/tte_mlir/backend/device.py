@@ -9,7 +9,7 @@ from types import TracebackType
 
 import numpy as np
 
-from tte_mlir.backend.package import Interface
+from tte_mlir.backend.package import STATE_HEADER_BYTES, Interface
 from tte_mlir.errors import TTEError
 
 # tte_status_string of runtime/tte_runtime.c, by status
@@ -25,10 +25,11 @@ STATUS_TEXTS = (
     "input holds NaN",
     "loss or gradient is not finite",
     "kernel failed",
-    "buffer is too small",
+    "state could not be written",
     "saved state is corrupt or truncated",
     "saved state has an unknown format version",
     "saved state belongs to another model",
+    "saved state changed between two readings: the network is in its initial state",
 )
 
 
@@ -79,12 +80,18 @@ class Device(abc.ABC):
         """The state as NAME_save_state writes it: good on every target."""
 
     @abc.abstractmethod
-    def load_state(self, saved: bytes) -> None:
-        """Takes what save_state gave."""
+    def _load_state(self, saved: bytes) -> None:
+        """Hands a saved state to NAME_load_state."""
 
     @abc.abstractmethod
     def close(self) -> None:
         """Frees what the device holds."""
+
+    def load_state(self, saved: bytes) -> None:
+        """Takes what save_state gave."""
+        is_too_long = len(saved) > self.interface.saved_state_bytes
+        # NAME_load_state ignores what follows a state; a header alone it refuses.
+        self._load_state(saved[:STATE_HEADER_BYTES] if is_too_long else saved)
 
     def execute(self, record: Record) -> Result:
         """Checks a record and runs it."""

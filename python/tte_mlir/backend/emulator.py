@@ -25,6 +25,7 @@ from tte_mlir.errors import TTEError
 # The headers of examples/firmware/records.h.
 _REQUEST = struct.Struct("<IIifI")
 _REPLY = struct.Struct("<ifiIQ")
+_PIECE = struct.Struct("<II")
 
 
 class _Command(IntEnum):
@@ -81,13 +82,15 @@ class Emulator(Device):
         """See Device."""
         return self._request(_Command.SAVE_STATE)[1]
 
-    def load_state(self, saved: bytes) -> None:
+    def _load_state(self, saved: bytes) -> None:
         """See Device."""
-        if len(saved) > self.interface.saved_state_bytes:  # the board has no room for it
-            raise TTEError(
-                f"saved state has {len(saved)} bytes, expected {self.interface.saved_state_bytes}"
-            )
-        self._request(_Command.LOAD_STATE, payload=saved)
+        deadline = self._start(_Command.LOAD_STATE, len(saved))
+        while True:
+            offset, size = _PIECE.unpack(self._receive(_PIECE.size, deadline))
+            if not size:
+                break
+            self._send(saved[offset : offset + size], deadline)
+        self._reply(deadline)
 
     def stack_used(self) -> int:
         """The most bytes of stack that the firmware used so far, interrupts included."""
@@ -131,11 +134,26 @@ class Emulator(Device):
         label: int = 0,
         learning_rate: float = 0.0,
     ) -> tuple[tuple[float, int, int], bytes]:
+        deadline = self._start(command, len(payload), is_raw, label, learning_rate)
+        self._send(payload, deadline)
+        return self._reply(deadline)
+
+    def _start(
+        self,
+        command: _Command,
+        size: int,
+        is_raw: bool = False,
+        label: int = 0,
+        learning_rate: float = 0.0,
+    ) -> float:
+        """Sends the header of a request; returns until when its reply must be there."""
         if self._requests < 0:
             raise TTEError("the emulator is closed")
         deadline = time.monotonic() + self._timeout
-        header = _REQUEST.pack(command, is_raw, label, learning_rate, len(payload))
-        self._send(header + payload, deadline)
+        self._send(_REQUEST.pack(command, is_raw, label, learning_rate, size), deadline)
+        return deadline
+
+    def _reply(self, deadline: float) -> tuple[tuple[float, int, int], bytes]:
         status, loss, prediction, length, instructions = _REPLY.unpack(
             self._receive(_REPLY.size, deadline)
         )

@@ -17,7 +17,8 @@ from tte_mlir.errors import TTEError
 
 @dataclass(frozen=True)
 class Sram:
-    """Bytes of RAM by part. `stack` is what the linker script reserves."""
+    """Bytes of RAM by part. `stack` is what the linker script reserves, and `runtime` holds
+    what lies between the parts."""
 
     arena: int
     state: int
@@ -58,13 +59,13 @@ class Image:
 class SramOverflow(TTEError):
     """An image that needs `needed` bytes of SRAM, more than its budget."""
 
-    def __init__(self, needed: int, budget: int, parts: Sram, stack: int, name: str) -> None:
+    def __init__(self, parts: Sram, budget: int, name: str) -> None:
         super().__init__(
-            f"{name} needs {needed} bytes of SRAM (arena {parts.arena}, "
-            f"state {parts.state}, runtime {parts.runtime}, stack {stack}), "
-            f"{needed - budget} more than the budget of {budget}"
+            f"{name} needs {parts.total} bytes of SRAM (arena {parts.arena}, "
+            f"state {parts.state}, runtime {parts.runtime}, stack {parts.stack}), "
+            f"{parts.total - budget} more than the budget of {budget}"
         )
-        self.needed = needed
+        self.needed = parts.total
 
 
 def link_firmware(
@@ -88,14 +89,14 @@ def link_firmware(
     link(sources, [archive], target, output, board.sram_bytes, 4096, defines)
     bound = stack.bound(output, target)
     reserved = bound.total + -bound.total % 8
-    unlimited = _sram(output)
     try:
         link(sources, [archive], target, output, budget, reserved, defines)
     except TTEError:
-        total = unlimited.total - unlimited.stack + reserved
-        if total <= budget:
+        link(sources, [archive], target, output, board.sram_bytes, reserved, defines)
+        parts = _sram(output)
+        if parts.total <= budget:
             raise
-        raise SramOverflow(total, budget, unlimited, reserved, interface.name) from None
+        raise SramOverflow(parts, budget, interface.name) from None
     return Image(output, _sram(output), _flash(output, interface.name), bound)
 
 
@@ -124,6 +125,7 @@ def link(
         *target.link_flags,
         "-Wl,--gc-sections",
         "-Wl,--fatal-warnings",
+        "-Wl,--emit-relocs",
         f"-Wl,--defsym=SRAM_BYTES={sram_bytes}",
         f"-Wl,--defsym=STACK_BYTES={stack_bytes}",
         f"-T{directory / board.linker_script}",
@@ -138,11 +140,20 @@ def _board(target: Target) -> Board:
     return target.board
 
 
-def _sections(path: Path) -> dict[str, tuple[int, bool]]:
-    """Size and whether it is loaded from flash, of each section in memory."""
+@dataclass(frozen=True)
+class _Section:
+    address: int
+    size: int
+    is_loaded: bool  # from flash
+
+
+def _sections(path: Path) -> dict[str, _Section]:
+    """The sections in memory."""
     with path.open("rb") as file:
         return {
-            section.name: (section["sh_size"], section["sh_type"] != "SHT_NOBITS")
+            section.name: _Section(
+                section["sh_addr"], section["sh_size"], section["sh_type"] != "SHT_NOBITS"
+            )
             for section in ELFFile(file).iter_sections()
             if section["sh_flags"] & SH_FLAGS.SHF_ALLOC
         }
@@ -150,15 +161,17 @@ def _sections(path: Path) -> dict[str, tuple[int, bool]]:
 
 def _sram(path: Path) -> Sram:
     data = objects.data_sizes(path)
-    sections = {section: size for section, (size, _) in _sections(path).items()}
-    named = data["arena"] + data["state"]
-    runtime = sections.get(".data", 0) + sections.get(".bss", 0) - named
-    return Sram(data["arena"], data["state"], runtime, sections[".stack"])
+    sections = _sections(path)
+    reserved = sections[".stack"]
+    written = [sections[name] for name in (".stack", ".data", ".bss") if name in sections]
+    extent = max(section.address + section.size for section in written) - reserved.address
+    runtime = extent - reserved.size - data["arena"] - data["state"]
+    return Sram(data["arena"], data["state"], runtime, reserved.size)
 
 
 def _flash(path: Path, name: str) -> Flash:
     data = objects.data_sizes(path)
-    total = sum(size for size, loaded in _sections(path).values() if loaded)
+    total = sum(section.size for section in _sections(path).values() if section.is_loaded)
     weights, initial_state = data[f"{name}_constants"], data[f"{name}_initial_state"]
     pattern = re.compile(
         rf"{name}_(bindings|push_constants|program|\w+_calls)|\w+_library_query_v0\w*"

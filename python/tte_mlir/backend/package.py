@@ -24,7 +24,13 @@ ABI_VERSION = 1  # TTE_ABI_VERSION of runtime/tte_runtime.h
 MAX_BINDINGS = 32  # TTE_MAX_BINDINGS of runtime/tte_program.h
 CHECK_FINITE = 0xFFFF
 STATE_HEADER_BYTES = 24
-RUNTIME_SOURCES = ("executable_library.c", "tte_quantize.c", "tte_runtime.c", "tte_state.c")
+RUNTIME_SOURCES = (
+    "executable_library.c",
+    "tte_memory.c",
+    "tte_quantize.c",
+    "tte_runtime.c",
+    "tte_state.c",
+)
 
 
 class Space(enum.IntEnum):

@@ -34,6 +34,22 @@ class _Network(ctypes.Structure):
     ]
 
 
+class _MemoryWriter(ctypes.Structure):
+    """tte_memory_writer of runtime/tte_runtime.h."""
+
+    _fields_ = [
+        ("data", ctypes.c_void_p),
+        ("capacity", ctypes.c_size_t),
+        ("size", ctypes.c_size_t),
+    ]
+
+
+class _MemoryReader(ctypes.Structure):
+    """tte_memory_reader of runtime/tte_runtime.h."""
+
+    _fields_ = [("data", ctypes.c_char_p), ("size", ctypes.c_size_t)]
+
+
 class Simulator(Device):
     """Runs a library of build_simulator in this process."""
 
@@ -55,13 +71,15 @@ class Simulator(Device):
 
     def save_state(self) -> bytes:
         """See Device."""
-        saved = np.zeros(self.interface.saved_state_bytes, np.uint8)
-        self._call("save_state", _pointer(saved), ctypes.c_size_t(saved.size))
-        return saved.tobytes()
+        saved = ctypes.create_string_buffer(self.interface.saved_state_bytes)
+        writer = _MemoryWriter(ctypes.addressof(saved), len(saved), 0)
+        self._call("save_state", self._library.tte_write_memory, ctypes.byref(writer))
+        return saved.raw
 
-    def load_state(self, saved: bytes) -> None:
+    def _load_state(self, saved: bytes) -> None:
         """See Device."""
-        self._call("load_state", saved, ctypes.c_size_t(len(saved)))
+        reader = _MemoryReader(saved, len(saved))
+        self._call("load_state", self._library.tte_read_memory, ctypes.byref(reader))
 
     def close(self) -> None:
         """Nothing is held but memory."""

@@ -3,8 +3,8 @@
 
 Frames are read off the disassembly, so that C, kernels and the C library count alike. The
 bound of a function adds up everything it takes from the stack pointer anywhere, and the
-deepest of what it calls. A call through a pointer may reach every function that nothing
-calls by name.
+deepest of what it calls. A call through a pointer may reach every function whose address is
+taken, as the relocations of the image tell, and every function that nothing calls by name.
 """
 
 import bisect
@@ -13,7 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
+from elftools.elf.enums import ENUM_RELOC_TYPE_ARM as RELOCATION
+from elftools.elf.relocation import RelocationSection
 
 from tte_mlir.backend import toolchain
 from tte_mlir.backend.targets import Target
@@ -44,7 +47,7 @@ def bound(image: Path, target: Target) -> StackBound:
         raise TTEError(f"target {target.name} has no board: its stack is not bounded")
     functions = _functions(image, target)
     root, handlers = _entry_points(image)
-    graph = _Graph(functions, roots=handlers | {root})
+    graph = _Graph(functions, handlers | {root}, _address_taken(image))
     depth, path = graph.deepest(root)
     handler = max((graph.deepest(name)[0] for name in handlers - {root}), default=0)
     interrupts = target.board.exception_frame_bytes + handler
@@ -63,10 +66,12 @@ def _functions(image: Path, target: Target) -> dict[str, _Function]:
 
 
 class _Graph:
-    def __init__(self, functions: dict[str, _Function], roots: set[str]) -> None:
+    def __init__(
+        self, functions: dict[str, _Function], roots: set[str], address_taken: set[str]
+    ) -> None:
         self._functions = functions
         called = set().union(*(function.callees for function in functions.values()))
-        self._pointed = set(functions) - called - roots
+        self._pointed = (set(functions) - called - roots) | address_taken
         self._known: dict[str, tuple[int, tuple[str, ...]]] = {}
 
     def deepest(self, name: str, callers: tuple[str, ...] = ()) -> tuple[int, tuple[str, ...]]:
@@ -97,6 +102,45 @@ def _entry_points(image: Path) -> tuple[str, set[str]]:
         table = elf.get_section_by_name(".vectors").data()
         words = (int.from_bytes(table[i : i + 4], "little") for i in range(4, len(table), 4))
         return names[elf.header["e_entry"] & ~1], {names[word & ~1] for word in words if word}
+
+
+# Relocations of branches; all others take an address.
+_BRANCHES = {
+    RELOCATION[f"R_ARM_{name}"]
+    for name in (
+        "NONE",
+        "THM_CALL",
+        "THM_JUMP6",
+        "THM_JUMP8",
+        "THM_JUMP11",
+        "THM_JUMP19",
+        "THM_JUMP24",
+    )
+}
+
+
+def _address_taken(image: Path) -> set[str]:
+    """Functions of which something but the vector table holds the address."""
+    with image.open("rb") as file:
+        elf = ELFFile(file)
+        symbols = elf.get_section_by_name(".symtab")
+        sections = [
+            section
+            for section in elf.iter_sections()
+            if isinstance(section, RelocationSection)
+            and elf.get_section(section["sh_info"])["sh_flags"] & SH_FLAGS.SHF_ALLOC
+            and not section.name.endswith(".vectors")
+        ]
+        if not sections:
+            raise TTEError(f"stack has no bound: {image} was linked without --emit-relocs")
+        indices = {
+            relocation["r_info_sym"]
+            for section in sections
+            for relocation in section.iter_relocations()
+            if relocation["r_info_type"] not in _BRANCHES
+        }
+        pointed = map(symbols.get_symbol, indices)
+        return {symbol.name for symbol in pointed if symbol["st_info"]["type"] == "STT_FUNC"}
 
 
 _LABEL = re.compile(r"^([0-9a-f]+) <(.+)>:$")

@@ -8,7 +8,7 @@
 #include "semihosting.h"
 #include "startup.h"
 
-static int requests, replies; // file handles; 0 before they are opened
+static int requests, replies; // file handles
 
 // Cuts the next word off `rest`.
 static char *next_word(char **rest) {
@@ -27,10 +27,8 @@ static int open_stream(const char *path, semihosting_mode mode) {
   return file;
 }
 
-static void open_streams(void) {
+void board_open(void) {
   char line[256];
-  if (requests)
-    return;
   if (!semihosting_command_line(line, sizeof(line)))
     board_fail("no command line");
   char *rest = line;
@@ -41,7 +39,6 @@ static void open_streams(void) {
 
 int board_read(void *data, size_t size) {
   uint8_t *bytes = data;
-  open_streams();
   while (size) {
     size_t missing = semihosting_read(requests, bytes, size);
     if (missing >= size)
@@ -54,7 +51,6 @@ int board_read(void *data, size_t size) {
 
 void board_write(const void *data, size_t size) {
   const uint8_t *bytes = data;
-  open_streams();
   while (size) {
     size_t missing = semihosting_write(replies, bytes, size);
     if (missing >= size)

@@ -23,6 +23,7 @@ from tte_mlir.backend.targets import Target
 
 FEATURES, CLASSES = 4, 3
 TARGET = 1.0
+UNUSED_STATE = bytes(range(200))  # more than the arena, and several pieces of a saved state
 KERNELS = Path(__file__).parents[2] / "runtime"
 
 _IMAGE, _SCORES, _LABEL, _RATE, _LOSS, _GRADIENT = 16, 32, 48, 52, 56, 64
@@ -59,7 +60,7 @@ def make_program(name: str = "net", query_symbol: str = "fake_library_query") ->
         check_finite(arena(_GRADIENT), CLASSES, "gradient"),
         update,
     )
-    state = initial_weights().tobytes() + struct.pack("<i", 0)
+    state = initial_weights().tobytes() + UNUSED_STATE + struct.pack("<i", 0)
     return Program(
         name=name,
         input=Input((1, 2, 2, 1), 0.5, 3, _IMAGE, u8_scale=0.25, u8_offset=-8.0),

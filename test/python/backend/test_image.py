@@ -3,6 +3,7 @@
 
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import fake_network
@@ -30,12 +31,20 @@ def _run(elf: Path, directory: Path) -> bytes:
 
 
 def test_parts_are_those_of_the_program(fake_image: Image) -> None:
-    assert fake_image.sram.arena == PROGRAM.arena_bytes + -PROGRAM.arena_bytes % 16
-    assert fake_image.sram.state == len(PROGRAM.initial_state)
+    assert fake_image.sram.arena == PROGRAM.arena_bytes
+    assert fake_image.sram.state == len(PROGRAM.initial_state) > PROGRAM.arena_bytes
     assert fake_image.flash.weights == len(PROGRAM.flash)
     assert fake_image.flash.initial_state == len(PROGRAM.initial_state)
     calls = len(PROGRAM.infer.calls) + len(PROGRAM.train_step.calls)
     assert fake_image.flash.tables > 8 * calls
+
+
+def test_larger_state_takes_no_more_than_itself(fake_image: Image, tmp_path: Path) -> None:
+    program = replace(PROGRAM, initial_state=PROGRAM.initial_state + bytes(10000))
+    kernels = fake_network.compile_kernels(M7, tmp_path)
+    archive = package.build_archive(program, kernels, M7, tmp_path)
+    large = image.link_firmware(archive, program.interface(), M7, tmp_path / "net.elf")
+    assert large.sram == replace(fake_image.sram, state=fake_image.sram.state + 10000)
 
 
 def test_totals_are_what_the_size_tool_says(fake_image: Image) -> None:
@@ -44,7 +53,7 @@ def test_totals_are_what_the_size_tool_says(fake_image: Image) -> None:
     ).stdout
     text, data, bss = map(int, listing.splitlines()[1].split()[:3])
     assert fake_image.flash.total == text + data
-    assert fake_image.sram.total == data + bss
+    assert 0 <= fake_image.sram.total - (data + bss) < 16  # padding between sections
 
 
 def test_link_fails_by_exactly_one_byte(
@@ -130,6 +139,7 @@ def test_two_networks_share_an_arena(tmp_path: Path) -> None:
           first_t first;
           second_t second;
           float losses[8];
+          board_open();
           if (first_init(&first, arena, first_state) ||
               second_init(&second, arena, second_state))
             board_fail("init");
@@ -172,7 +182,7 @@ def test_frames_are_those_of_the_compiler(tmp_path: Path) -> None:
         for name, size in frames.items():
             assert size == int(usage[name]), name
             checked += 1
-    assert checked == 15
+    assert checked == 17
 
 
 def test_all_ways_to_take_stack_are_counted() -> None:
@@ -219,6 +229,25 @@ def test_unbounded_stacks_are_refused(tmp_path: Path, body: str, message: str) -
         stack.bound(tmp_path / "a.elf", M7)
 
 
+def test_functions_called_by_name_and_by_pointer_are_bounded(tmp_path: Path) -> None:
+    (tmp_path / "main.c").write_text(
+        """
+        __attribute__((noipa)) static void use(volatile char *a) { *a = 1; }
+        __attribute__((noipa)) static void callee(void) { char a[1000]; use(a); }
+        __attribute__((noipa)) static void caller(void (*f)(void)) {
+          char a[2000];
+          use(a);
+          f();
+          use(a);
+        }
+        int main(void) { callee(); caller(callee); return 0; }"""
+    )
+    image.link([tmp_path / "main.c"], [], M7, tmp_path / "a.elf", 8192, 4096)
+    bound = stack.bound(tmp_path / "a.elf", M7)
+    assert [name for name, _ in bound.path][-4:] == ["main", "caller", "callee", "use"]
+    assert bound.total > 3000
+
+
 def test_bound_covers_a_large_frame_that_is_used(tmp_path: Path) -> None:
     (tmp_path / "main.c").write_text(
         """
@@ -232,6 +261,7 @@ def test_bound_covers_a_large_frame_that_is_used(tmp_path: Path) -> None:
           return fill(a, sizeof(a));
         }
         int main(void) {
+          board_open();
           large();
           uint32_t used = board_stack_used();
           board_write(&used, sizeof(used));

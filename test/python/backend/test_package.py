@@ -45,8 +45,8 @@ def _with_call(call: Call) -> package.Program:
         (replace(PROGRAM, infer=replace(PROGRAM.infer, calls=())), "net computes nothing"),
         (_with_call(Call(3, ())), "call of '3': kernel 3 of 3"),
         (
-            _with_call(Call(0, (Binding(Space.STATE, 52),), name="a.b")),
-            "call of 'a.b': offset 52 outside the 52 bytes of the state",
+            _with_call(Call(0, (Binding(Space.STATE, 252),), name="a.b")),
+            "call of 'a.b': offset 252 outside the 252 bytes of the state",
         ),
         (_with_call(Call(0, (Binding(Space.ARENA, 0),) * 33)), "33 bindings, at most 32 allowed"),
     ],
@@ -133,7 +133,7 @@ def test_quantize_is_the_same_in_numpy_and_c(
     interface = PROGRAM.interface()
     library = ctypes.CDLL(str(fake_library))
     network = _Network()
-    arena, state = (ctypes.create_string_buffer(256) for _ in "as")
+    arena, state = (ctypes.create_string_buffer(512) for _ in "as")
     aligned = [
         ctypes.addressof(memory) + -ctypes.addressof(memory) % 16 for memory in (arena, state)
     ]
