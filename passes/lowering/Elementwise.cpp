@@ -68,9 +68,10 @@ private:
   Value shiftRight(Value value, int64_t shift);
   /// f32(scale^power) of the channels of this position.
   Value loadScales(Operation *op, QuantizedType type, int64_t power);
-  Value emitUniform(SGDOp op);
+  Value emitRandomBits(SGDOp op);
   Value emitParameterIndex(SGDOp op);
-  Value saturatedSum(Value parameter, Value delta, QuantizedType type);
+  Value emitNarrowUpdate(SGDOp op, Value parameter, Value delta);
+  Value emitWideUpdate(SGDOp op, Value parameter, Value delta);
 
   KernelEmitter &kernel;
   OpBuilder &builder;
@@ -286,49 +287,62 @@ Value ElementEmitter::emitParameterIndex(SGDOp op) {
   return addInteger(splat(first), lane);
 }
 
-/// Uniform numbers in [0, 1), multiples of 2^-24, exact in f32.
-Value ElementEmitter::emitUniform(SGDOp op) {
-  Value key = invariantsOf(op, [&]() -> SmallVector<Value> {
-                Value step = kernel.loadScalar(op.getStep());
-                Value stream = kernel.addTableScalar(int32_t(op.getStream()));
-                return {kernel.onEntry([&] {
-                  return mix(addInteger(mulInteger(step, kernel.i32(0x85ebca6b)), stream));
-                })};
-              }).front();
-  Value counter = mulInteger(emitParameterIndex(op), kernel.i32(0x9e3779b9, lanes));
-  Value bits = shiftRight(mix(addInteger(counter, splat(key))), 8);
-  return mulFloat(kernel.toFloat(bits), kernel.f32(0x1p-24f, lanes));
+/// The 24 random bits of `tte.sgd`, as f32.
+Value ElementEmitter::emitRandomBits(SGDOp op) {
+  ArrayRef<Value> invariants = invariantsOf(op, [&]() -> SmallVector<Value> {
+    Value step = kernel.loadScalar(op.getStep());
+    Value stream = kernel.addTableScalar(int32_t(op.getStream()));
+    // From a table, so that it stays in a register instead of being folded into every index.
+    Value increment = kernel.addTableScalar(int32_t(0x9e3779b9));
+    return {increment, kernel.onEntry([&] {
+              return mix(addInteger(mulInteger(step, kernel.i32(0x85ebca6b)), stream));
+            })};
+  });
+  Value increment = splat(invariants[0]), key = splat(invariants[1]);
+  Value counter = addInteger(mulInteger(emitParameterIndex(op), increment), key);
+  return kernel.toFloat(shiftRight(mix(counter), 8));
 }
 
-Value ElementEmitter::saturatedSum(Value parameter, Value delta, QuantizedType type) {
-  double lower = type.getStorageTypeMin(), upper = type.getStorageTypeMax();
-  if (type.getStorageTypeIntegralWidth() < 32)
-    return kernel.clamp(addInteger(parameter, delta), lower, upper);
-  // |delta| <= 2^30, hence the sum of i32 needs one more bit.
+/// The stored sum of a parameter of 8 bits and an update, by the grid's bounds. Saturating in f32
+/// is exact: what does not fit in 24 bits is far out of range.
+Value ElementEmitter::emitNarrowUpdate(SGDOp op, Value parameter, Value delta) {
+  Value rounded;
+  if (op.getRounding() == Rounding::stochastic)
+    // floor(delta + u): the product is exact, the sum rounds once.
+    rounded = math::FloorOp::create(
+        builder, loc, kernel.multiplyAdd(emitRandomBits(op), kernel.f32(0x1p-24f, lanes), delta));
+  else
+    rounded = kernel.roundHalfEven(delta);
+  QuantizedType type = getQuantizedElement(op.getType());
+  Value sum = arith::AddFOp::create(builder, loc, kernel.toFloat(parameter), rounded);
+  return kernel.toInteger(kernel.clamp(sum, type.getStorageTypeMin(), type.getStorageTypeMax()));
+}
+
+/// The same for i32, rounded to nearest: |delta| <= 2^30, hence the sum needs one more bit.
+Value ElementEmitter::emitWideUpdate(SGDOp op, Value parameter, Value delta) {
+  QuantizedType type = getQuantizedElement(op.getType());
   Type wide = kernel.laneType(builder.getI64Type(), lanes);
   auto extend = [&](Value value) -> Value {
     return arith::ExtSIOp::create(builder, loc, wide, value);
   };
-  Value sum = addInteger(extend(parameter), extend(delta));
-  sum = arith::MaxSIOp::create(builder, loc, sum, extend(kernel.i32(lower, lanes)));
-  sum = arith::MinSIOp::create(builder, loc, sum, extend(kernel.i32(upper, lanes)));
+  Value rounded = kernel.toInteger(kernel.roundHalfEven(kernel.clamp(delta, -0x1p30, 0x1p30)));
+  Value sum = addInteger(extend(parameter), extend(rounded));
+  Value lower = kernel.i32(type.getStorageTypeMin(), lanes);
+  Value upper = kernel.i32(type.getStorageTypeMax(), lanes);
+  sum = arith::MaxSIOp::create(builder, loc, sum, extend(lower));
+  sum = arith::MinSIOp::create(builder, loc, sum, extend(upper));
   return arith::TruncIOp::create(builder, loc, parameter.getType(), sum);
 }
 
 Value ElementEmitter::emit(SGDOp op) {
   Value gradient = elementOf(op.getGradient()), parameter = elementOf(op.getParameter());
-  Value rate = kernel.loadScalar(op.getLearningRate());
-  Value delta =
-      kernel.roundedProduct(splat(Value(arith::NegFOp::create(builder, loc, rate))), gradient);
+  Value descent =
+      splat(arith::NegFOp::create(builder, loc, kernel.loadScalar(op.getLearningRate())));
   QuantizedType type = getQuantizedElement(op.getType());
   if (!type)
-    return arith::AddFOp::create(builder, loc, parameter, delta);
-  delta = kernel.clamp(delta, -0x1p30, 0x1p30);
-  bool isStochastic =
-      op.getRounding() == Rounding::stochastic && type.getStorageTypeIntegralWidth() < 32;
-  Value rounded =
-      isStochastic ? Value(math::FloorOp::create(
-                         builder, loc, arith::AddFOp::create(builder, loc, delta, emitUniform(op))))
-                   : kernel.roundHalfEven(delta);
-  return saturatedSum(parameter, kernel.toInteger(rounded), type);
+    return arith::AddFOp::create(builder, loc, parameter, kernel.roundedProduct(descent, gradient));
+  Value delta = mulFloat(descent, gradient);
+  if (type.getStorageTypeIntegralWidth() == 32)
+    return emitWideUpdate(op, parameter, delta);
+  return emitNarrowUpdate(op, parameter, delta);
 }

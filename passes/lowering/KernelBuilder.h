@@ -28,19 +28,24 @@ struct KernelTarget {
   int64_t vectorWidth = 1;
 
   /// Accumulators of 32-bit integers that stay in registers, beside addresses and factors.
-  int64_t integerAccumulators() const { return vectorWidth == 1 ? 8 : 12; }
+  /// Code generators move loads up: more accumulators than that spill.
+  int64_t integerAccumulators() const { return vectorWidth == 1 ? 4 : 12; }
   /// Accumulators of f32 that stay in registers beside factors.
   int64_t floatAccumulators() const { return vectorWidth == 1 ? 24 : 12; }
+  /// Steps of a sum of `length` steps in one iteration of its loop.
+  int64_t getUnroll(int64_t length) const { return vectorWidth > 1 ? 2 : length > 8 ? 8 : 4; }
 };
 
 /// Builds the body of a kernel. `lanes` is the number of consecutive elements that a value holds:
 /// a scalar for 1, else a vector.
 class KernelBuilder {
 public:
-  KernelBuilder(mlir::OpBuilder &builder, mlir::Location loc) : builder(builder), loc(loc) {}
+  KernelBuilder(mlir::OpBuilder &builder, mlir::Location loc, const KernelTarget &target)
+      : builder(builder), loc(loc), target(target) {}
 
   mlir::OpBuilder &builder;
   mlir::Location loc;
+  const KernelTarget target;
 
   // Indices.
   mlir::Value materialize(Index index);

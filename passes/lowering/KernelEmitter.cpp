@@ -12,7 +12,7 @@ static MemRefType getFlatBuffer(Type type) {
 }
 
 KernelEmitter::KernelEmitter(OpBuilder &builder, KernelOp kernel, const KernelTarget &target)
-    : KernelBuilder(builder, kernel.getLoc()), target(target), kernel(kernel),
+    : KernelBuilder(builder, kernel.getLoc(), target), kernel(kernel),
       yield(cast<YieldOp>(kernel.getBody().front().getTerminator())) {
   SmallVector<Type> types;
   for (BlockArgument input : kernel.getBody().getArguments())

@@ -32,8 +32,6 @@ class KernelEmitter : public KernelBuilder {
 public:
   KernelEmitter(mlir::OpBuilder &builder, KernelOp kernel, const KernelTarget &target);
 
-  const KernelTarget target;
-
   /// The buffer of a block argument of the kernel.
   mlir::Value bufferOf(mlir::Value input);
   /// The buffer of result `index` of the kernel.

@@ -52,7 +52,6 @@ private:
   int64_t getRowStride(const WeightPart &part) {
     return shape.columns.kernel * part.size * shape.outputChannels;
   }
-  int64_t getUnroll() { return kernel.target.vectorWidth == 1 ? 4 : 2; }
 
   KernelEmitter &kernel;
   const ConvShape &shape;
@@ -103,14 +102,16 @@ SmallVector<Value> ConvForward::subtractZeroPoint(SmallVector<Value> initial, In
   SmallVector<Value> sums(initial.size(), kernel.i32(0, lanes));
   for (const WeightPart &part : parts) {
     int64_t length = shape.rows.kernel * shape.columns.kernel * part.size;
-    sums = kernel.loopUnrolled(length, getUnroll(), sums, [&](Index step, ArrayRef<Value> carried) {
-      SmallVector<Value> next;
-      Index weight = kernel.add(kernel.mul(step, shape.outputChannels), channel);
-      for (auto [c, sum] : llvm::enumerate(carried))
-        next.push_back(arith::AddIOp::create(kernel.builder, kernel.loc, sum,
-                                             kernel.load(part.buffer, weight + c * lanes, lanes)));
-      return next;
-    });
+    sums = kernel.loopUnrolled(
+        length, kernel.target.getUnroll(length), sums, [&](Index step, ArrayRef<Value> carried) {
+          SmallVector<Value> next;
+          Index weight = kernel.add(kernel.mul(step, shape.outputChannels), channel);
+          for (auto [c, sum] : llvm::enumerate(carried))
+            next.push_back(
+                arith::AddIOp::create(kernel.builder, kernel.loc, sum,
+                                      kernel.load(part.buffer, weight + c * lanes, lanes)));
+          return next;
+        });
   }
   Value factor = kernel.i32(-affine.getInputZeroPoint(), lanes);
   for (auto [value, sum] : llvm::zip(initial, sums))
@@ -136,7 +137,8 @@ SmallVector<Value> ConvForward::accumulate(SmallVector<Value> sums, const Segmen
                                            int64_t count, int64_t lanes) {
   Index firstWeight = kernel.add(kernelRow + segment.weight, channel);
   return kernel.loopUnrolled(
-      segment.length, getUnroll(), sums, [&](Index step, ArrayRef<Value> carried) {
+      segment.length, kernel.target.getUnroll(length), sums,
+      [&](Index step, ArrayRef<Value> carried) {
         Index weight = kernel.add(kernel.mul(step, shape.outputChannels), firstWeight);
         SmallVector<Value> factors, next;
         for (int64_t c = 0; c < count; ++c)

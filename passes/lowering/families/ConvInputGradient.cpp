@@ -108,9 +108,9 @@ void ConvInputGradient::emitPixels(const Axis &rows, const Axis &columns, const 
       Index weight = kernel.add(
           kernel.mul(kernel.add(kernel.mul(position, part.size), input), shape.outputChannels),
           firstOutput);
-      int64_t unroll = kernel.target.vectorWidth == 1 ? 2 : 1;
       values = kernel.loopUnrolled(
-          shape.groupOutputs(), unroll, values, [&](Index output, ArrayRef<Value> carried) {
+          shape.groupOutputs(), kernel.target.getUnroll(shape.groupOutputs()) / 2, values,
+          [&](Index output, ArrayRef<Value> carried) {
             SmallVector<Value> factors, next;
             for (int64_t c = 0; c < count; ++c)
               factors.push_back(

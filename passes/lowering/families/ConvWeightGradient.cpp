@@ -43,7 +43,9 @@ void ConvWeightGradient::emit() {
   // An int8 input is loaded, centred, moved and converted.
   double inputCost = scale ? 4 : 1;
   int64_t outputs = std::max<int64_t>(shape.groupOutputs() / lanes, 1);
-  Tile tile = chooseTile(size, outputs, kernel.target.floatAccumulators(), inputCost, 1);
+  // The conversion of inputs, and what follows the sum, need registers as well.
+  int64_t accumulators = kernel.target.floatAccumulators() - 4;
+  Tile tile = chooseTile(size, outputs, accumulators, inputCost, 1);
   kernel.loop(0, shape.groups, 1, [&](Index group) {
     kernel.loop(0, shape.rows.kernel, 1, [&](Index i) {
       kernel.loop(0, shape.columns.kernel, 1, [&](Index j) { emitTap(group, i, j, tile); });

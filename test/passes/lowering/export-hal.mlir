@@ -1,0 +1,31 @@
+// RUN: tte-opt %s --allow-unregistered-dialect --tte-export-hal --mlir-print-op-generic | FileCheck %s
+// RUN: not tte-opt %s --tte-export-hal 2>&1 | FileCheck %s --check-prefix=CONTEXT
+
+// CONTEXT: export-hal: needs a context that allows unregistered dialects
+
+// CHECK: "hal.executable.source"() ({
+// CHECK: "hal.executable.export"() ({
+// CHECK: ^bb0(%{{.*}}: !hal.device):
+// CHECK: "hal.return"
+// CHECK: }) {layout = #hal.pipeline.layout<bindings = [#hal.pipeline.binding<storage_buffer>, #hal.pipeline.binding<storage_buffer>]>, ordinal = 0 : index, sym_name = "copy", sym_visibility = "public"}
+// CHECK: ordinal = 1 : index, sym_name = "clear"
+// CHECK: "builtin.module"
+// CHECK: "func.func"() <{function_type = () -> (), sym_name = "copy"}>
+// CHECK: "hal.interface.binding.subspan"(%{{.*}}) {alignment = 4 : index, binding = 0 : index, {{.*}}} : (index) -> memref<4xf32>
+// CHECK: "hal.interface.binding.subspan"(%{{.*}}) {alignment = 4 : index, binding = 1 : index, {{.*}}} : (index) -> memref<4xf32>
+// CHECK: {sym_name = "kernels", sym_visibility = "public"}
+// CHECK-NOT: @unused
+func.func @unused() {
+  return
+}
+module @kernels {
+  func.func @copy(%x: memref<4xf32>, %y: memref<4xf32>) {
+    %c0 = arith.constant 0 : index
+    %0 = memref.load %x[%c0] : memref<4xf32>
+    memref.store %0, %y[%c0] : memref<4xf32>
+    return
+  }
+  func.func @clear(%y: memref<4xf32>) {
+    return
+  }
+}
