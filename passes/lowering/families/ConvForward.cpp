@@ -137,7 +137,7 @@ SmallVector<Value> ConvForward::accumulate(SmallVector<Value> sums, const Segmen
                                            int64_t count, int64_t lanes) {
   Index firstWeight = kernel.add(kernelRow + segment.weight, channel);
   return kernel.loopUnrolled(
-      segment.length, kernel.target.getUnroll(length), sums,
+      segment.length, kernel.target.getUnroll(segment.length), sums,
       [&](Index step, ArrayRef<Value> carried) {
         Index weight = kernel.add(kernel.mul(step, shape.outputChannels), firstWeight);
         SmallVector<Value> factors, next;

@@ -76,6 +76,12 @@ class Bench:
             for index, (case, count) in enumerate(zip(self.cases, instructions, strict=True))
         }
 
+    def count_instructions(self, directory: Path) -> dict[str, int]:
+        """Instructions of each case on the board."""
+        calls, memory, text = self._lower(1)
+        _, instructions = _run_board(text, calls, memory, directory)
+        return {case.name: count for case, count in zip(self.cases, instructions, strict=True)}
+
     def _lay_out(self) -> None:
         kernel_texts = "\n".join(
             f"tte.kernel @{case.name} plain {{\n{case.body}\n}}" for case in self.cases
