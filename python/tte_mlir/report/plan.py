@@ -72,11 +72,21 @@ class FunctionPlan:
         return max(range(len(self.calls)), key=self.live_bytes, default=0)
 
 
+@dataclass(frozen=True)
+class StateSlot:
+    """Where a parameter lies in the state, in bytes."""
+
+    name: str
+    offset: int
+    size: int
+
+
 @dataclass
 class Plan:
     functions: dict[str, FunctionPlan]
     arena: Arena
     state_bytes: int
+    states: list[StateSlot]
 
     @property
     def largest(self) -> FunctionPlan:
@@ -104,7 +114,19 @@ def read_plan(module: ir.Module) -> Plan:
         functions=functions,
         arena=Arena(**_numbers(attributes["tte.arena"])),
         state_bytes=ir.IntegerAttr(attributes["tte.state_bytes"]).value,
+        states=sorted(set(_read_states(module)), key=lambda slot: slot.offset),
     )
+
+
+def _read_states(module: ir.Module) -> Iterator[StateSlot]:
+    """The parameters that train, from every function that names them."""
+    for function in module.body:
+        if not isinstance(function, func.FuncOp):
+            continue
+        for op in function.entry_block:
+            if isinstance(op, tte.SubspanOp) and "tte.state" in op.operation.attributes:
+                name = ir.FlatSymbolRefAttr(op.operation.attributes["tte.state"]).value
+                yield StateSlot(name, op.offset.value, _byte_size(op.buffer.type))
 
 
 def _numbers(attribute: ir.Attribute) -> dict[str, int | bool]:
