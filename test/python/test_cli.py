@@ -230,7 +230,7 @@ def test_unknown_recipe_key(workspace: Path, tmp_path: Path):
     assert "'learning_rat': did you mean 'learning_rate'?" in message
 
 
-@pytest.mark.parametrize("scheme", ["last:0", "last:many", "some", "none.yaml"])
+@pytest.mark.parametrize("scheme", ["last:-1", "last:many", "some", "none.yaml"])
 def test_unknown_update_scheme(workspace: Path, tmp_path: Path, scheme: str):
     arguments = compile_arguments(workspace, tmp_path / "out")
     assert scheme in fails(1, *arguments, "--update", scheme, "--target", "host")
