@@ -52,4 +52,32 @@ def ExportHAL : Pass<"tte-export-hal", "::mlir::ModuleOp"> {
   }];
 }
 
+def LowerToLinalg : Pass<"tte-lower-to-linalg", "::mlir::ModuleOp"> {
+  let summary = "Lower a network and its training step to linalg, for whole-program IREE";
+  let description = [{
+    The route to everything bigger than a microcontroller: functions of `tte`
+    ops become functions of linalg, arith, math and tensor ops on tensors of
+    storage types (i8, i32, f32), which `iree-compile` takes in generic form.
+    State stays arguments and results, parameters stay `ml_program.global`s,
+    dispatches are inlined, scales become constants.
+
+    Integers are exact: the forward pass of a quantized network has the bits of
+    every other target. Sums in f32 may be reordered by what compiles them.
+    `tte.check_finite` becomes a `cf.assert`; the state is a value, so a failed
+    step leaves the caller's alone.
+
+    ```mlir
+    %0 = tte.add %a, %b clamp <0.0, inf> : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    ```
+
+    becomes a `linalg.generic` of `arith.addf` and `arith.maximumf`. Ops of a
+    planned program (`tte.call`, `tte.subspan`, ...) have no lowering here.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",
+    "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
+}
+
 #endif // TTE_PASSES_LOWERING_TD

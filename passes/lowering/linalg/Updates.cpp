@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Updates of parameters.
+#include "Grids.h"
+#include "Patterns.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace tte;
+using namespace tte::structured;
+
+static Value lowerScaleGradient(LocBuilder &builder, ScaleGradientOp op,
+                                ScaleGradientOp::Adaptor operands) {
+  return scaleBy(builder, operands.getGradient(), cast<quant::QuantizedType>(op.getGrid()),
+                 op.getPower());
+}
+
+//===----------------------------------------------------------------------===//
+// Stochastic rounding
+//===----------------------------------------------------------------------===//
+
+/// A 32-bit word; arithmetic on it wraps.
+static Value getWord(LocBuilder &builder, uint32_t word) {
+  return arith::ConstantOp::create(builder, builder.getI32IntegerAttr(int32_t(word)));
+}
+
+/// lowbias32.
+static Value mix(LocBuilder &builder, Value word) {
+  auto fold = [&](uint32_t shift) {
+    Value high = arith::ShRUIOp::create(builder, word, getWord(builder, shift));
+    word = arith::XOrIOp::create(builder, word, high);
+  };
+  fold(16);
+  word = multiply(builder, word, getWord(builder, 0x7feb352d));
+  fold(15);
+  word = multiply(builder, word, getWord(builder, 0x846ca68b));
+  fold(16);
+  return word;
+}
+
+/// The row-major index of the iteration's element in the full parameter.
+static Value getIndexInFullParameter(LocBuilder &builder, SGDOp op) {
+  ArrayRef<int64_t> shape = typeOf(op).getShape();
+  std::optional<OriginAttr> origin = op.getOrigin();
+  Value index = getWord(builder, 0);
+  for (int64_t d = 0; d < int64_t(shape.size()); ++d) {
+    Value place = getIndex(builder, d, builder.getI32Type());
+    if (origin)
+      place = add(builder, place, getWord(builder, origin->getOffsets()[d]));
+    Value size = getWord(builder, origin ? origin->getShape()[d] : shape[d]);
+    index = add(builder, multiply(builder, index, size), place);
+  }
+  return index;
+}
+
+/// u in [0, 1) for the iteration's element.
+static Value getUniform(LocBuilder &builder, SGDOp op, Value step) {
+  Value key = add(builder, multiply(builder, step, getWord(builder, 0x85ebca6b)),
+                  getWord(builder, op.getStream()));
+  Value counter =
+      multiply(builder, getIndexInFullParameter(builder, op), getWord(builder, 0x9e3779b9));
+  Value word = mix(builder, add(builder, counter, mix(builder, key)));
+  Value bits = arith::ShRUIOp::create(builder, word, getWord(builder, 8));
+  Type f32 = builder.getF32Type();
+  return multiply(builder, convert(builder, bits, f32),
+                  getConstant(builder, f32, std::ldexp(1.0, -24)));
+}
+
+/// The change of a parameter on a grid as a whole number.
+static Value roundChange(LocBuilder &builder, SGDOp op, Value change, Value step) {
+  // The clamp also keeps the product that gives the change from fusing with this sum.
+  change = clamp(builder, change, -std::ldexp(1.0, 30), std::ldexp(1.0, 30));
+  bool isByte = storageOf(op).getElementType().isInteger(8);
+  if (op.getRounding() == Rounding::stochastic && isByte)
+    return math::FloorOp::create(builder, add(builder, change, getUniform(builder, op, step)));
+  return math::RoundEvenOp::create(builder, change);
+}
+
+static Value lowerSGD(LocBuilder &builder, SGDOp op, SGDOp::Adaptor operands) {
+  RankedTensorType stored = storageOf(op);
+  bool isReal = !getQuantizedElement(op.getType());
+  Bounds bounds = getBounds(op.getType(), std::nullopt);
+  auto update = [&](LocBuilder &inside, ValueRange elements) {
+    Value change = multiply(inside, arith::NegFOp::create(inside, elements[2]), elements[1]);
+    if (isReal)
+      return add(inside, elements[0], change);
+    Type i64 = inside.getI64Type();
+    Value whole = convert(inside, roundChange(inside, op, change, elements[3]), i64);
+    Value moved = add(inside, convert(inside, elements[0], i64), whole);
+    moved = clamp(inside, moved, bounds.lower, bounds.upper);
+    return convert(inside, moved, stored.getElementType());
+  };
+  return mapElements(builder, stored,
+                     {operands.getParameter(), operands.getGradient(), operands.getLearningRate(),
+                      operands.getStep()},
+                     update);
+}
+
+//===----------------------------------------------------------------------===//
+// Failure of a step
+//===----------------------------------------------------------------------===//
+
+/// Whether all elements of a tensor of f32 are finite.
+static Value isFinite(LocBuilder &builder, Value tensor) {
+  Type i32 = builder.getI32Type();
+  auto scalar = RankedTensorType::get({}, i32);
+  AffineMap toScalar = AffineMap::get(typeOf(tensor).getRank(), 0, builder.getContext());
+  auto check = [&](LocBuilder &inside, ValueRange elements) -> Value {
+    double infinity = std::numeric_limits<double>::infinity();
+    Value finite = isInside(inside, elements[0], -infinity, infinity);
+    Value zero = getConstant(inside, i32, 0);
+    return arith::SelectOp::create(inside, finite, elements[1], zero);
+  };
+  Value all = reduce(builder, scalar, getNumber(i32, 1), toScalar, {tensor}, check);
+  Value element = tensor::ExtractOp::create(builder, all, ValueRange());
+  return arith::CmpIOp::create(builder, arith::CmpIPredicate::ne, element,
+                               getConstant(builder, i32, 0));
+}
+
+namespace {
+struct CheckFiniteLowering : OpConversionPattern<CheckFiniteOp> {
+  using OpConversionPattern::OpConversionPattern;
+
+  LogicalResult matchAndRewrite(CheckFiniteOp op, OpAdaptor operands,
+                                ConversionPatternRewriter &rewriter) const override {
+    LocBuilder builder(op.getLoc(), rewriter);
+    for (Value value : operands.getValues())
+      cf::AssertOp::create(builder, isFinite(builder, value),
+                           builder.getStringAttr("the step met a value that is not finite"));
+    rewriter.replaceOp(op, operands.getValues());
+    return success();
+  }
+};
+} // namespace
+
+void structured::populateUpdatePatterns(RewritePatternSet &patterns, const TypeConverter &types) {
+  addLowerings(patterns, types, lowerScaleGradient, lowerSGD);
+  patterns.add<CheckFiniteLowering>(types, patterns.getContext());
+}
