@@ -6,6 +6,7 @@
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
 #include "mlir/Pass/Pass.h"
 #include "tte/IR/TTEOps.h"
+#include "tte/Passes/Stages.h"
 
 namespace tte {
 /// The losses that a training step can have.

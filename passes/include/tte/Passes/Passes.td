@@ -5,5 +5,6 @@
 include "tte/Passes/Lowering.td"
 include "tte/Passes/Memory.td"
 include "tte/Passes/Training.td"
+include "tte/Passes/Verification.td"
 
 #endif // TTE_PASSES_PASSES_TD
