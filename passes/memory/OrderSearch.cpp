@@ -179,9 +179,17 @@ private:
 
 } // namespace
 
+/// Bytes that the caller has written before the first step.
+static int64_t getStartBytes(const OrderProblem &problem) {
+  int64_t bytes = 0;
+  for (const OrderProblem::Buffer &buffer : problem.buffers)
+    bytes += buffer.liveAtStart ? buffer.bytes : 0;
+  return bytes;
+}
+
 int64_t tte::getPeak(const OrderProblem &problem, ArrayRef<unsigned> order) {
   Execution execution(problem);
-  int64_t peak = execution.getLive();
+  int64_t peak = getStartBytes(problem);
   for (unsigned step : order) {
     peak = std::max(peak, execution.getDemand(step).first);
     execution.run(step);
@@ -191,7 +199,7 @@ int64_t tte::getPeak(const OrderProblem &problem, ArrayRef<unsigned> order) {
 
 /// What some step needs, whatever the order.
 static int64_t getTrivialBound(const OrderProblem &problem) {
-  int64_t bound = Execution(problem).getLive();
+  int64_t bound = getStartBytes(problem);
   for (const OrderProblem::Step &step : problem.steps) {
     int64_t bytes = step.scratchBytes;
     for (unsigned buffer : step.touches)

@@ -29,11 +29,23 @@ struct VerifyStagePass : tte::impl::VerifyStageBase<VerifyStagePass> {
       return verifyReal(program);
     if ((stage == Stage::Quantized || isQuantized) && failed(verifyLayersAreQuantized(program)))
       return failure();
-    if (stage >= Stage::Autodiff && failed(verifyTrainStep(program)))
+    if (needs(Stage::Autodiff, program.lookupSymbol("train_step")) &&
+        failed(verifyTrainStep(program)))
       return failure();
-    if (stage >= Stage::Pruned && failed(verifyStatesTrain(program)))
+    if (needs(Stage::Pruned, hasScheme(program)) && failed(verifyStatesTrain(program)))
       return failure();
-    return stage >= Stage::Dispatched ? verifyDispatched(program) : success();
+    return stage == Stage::Dispatched ? verifyDispatched(program) : success();
+  }
+
+  /// Programs for inference alone skip the stages of training: their invariants hold in
+  /// dispatches only where `wasRun` shows that the stage was.
+  bool needs(Stage training, bool wasRun) const {
+    return stage == Stage::Dispatched ? wasRun : stage >= training;
+  }
+
+  static bool hasScheme(ModuleOp program) {
+    return llvm::any_of(program.getOps<ml_program::GlobalOp>(),
+                        [](ml_program::GlobalOp global) { return global->hasAttr("tte.update"); });
   }
 };
 } // namespace

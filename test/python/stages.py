@@ -90,6 +90,16 @@ CHECKS: Mapping[str, Check] = {
 }
 
 
+# The passes that complete a stage of the compiler, and which one (`tte-verify-stage`).
+STAGES: Mapping[str, str] = {
+    "tte-quantize": "quantized",
+    "tte-autodiff": "autodiff",
+    "tte-prune-backward": "pruned",
+    "tte-form-dispatches": "dispatched",
+    "tte-plan-memory": "planned",
+}
+
+
 @dataclass
 class Pipeline:
     """Passes to run one after the other, in textual form, and what to verify after each."""
@@ -100,8 +110,14 @@ class Pipeline:
     def run(self, module: ir.Module, session: Session) -> None:
         """Transform `module` in place; fails at the pass after which a result differs."""
         before = session.behaviour(module)
+        stage, quantized = "imported", False
         for text in self.passes:
             run_pass(module, text)
+            stage = STAGES.get(pass_name(text), stage)
+            quantized |= stage == "quantized"
+            run_pass(
+                module, f"tte-verify-stage{{stage={stage} quantized={str(quantized).lower()}}}"
+            )
             after = session.behaviour(module)
             check = {**CHECKS, **self.checks}.get(pass_name(text), Same())
             try:

@@ -16,8 +16,9 @@ def VerifyStage : Pass<"tte-verify-stage", "::mlir::ModuleOp"> {
     | `dispatched` | all computations lie in dispatches; new values of states are tied to the old |
     | `planned` | functions are calls on buffers; no tensors but in `@kernels`; kernels exist and take buffers of the shapes given |
 
-    What a stage establishes holds until `dispatched` rewrites or `planned`
-    removes it. Always: only tte ops, functions and globals touch quantized types.
+    What a stage establishes holds until `planned` removes it; programs for
+    inference alone skip `autodiff` and `pruned`. Always: only tte ops, functions
+    and globals touch quantized types.
   }];
   let options = [
     Option<"stage", "stage", "::tte::Stage", "::tte::Stage::Imported", "The stage that is done",
