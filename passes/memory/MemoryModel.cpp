@@ -128,7 +128,27 @@ LogicalResult MemoryModel::addPredecessors() {
     llvm::sort(step.predecessors);
     step.predecessors.erase(llvm::unique(step.predecessors), step.predecessors.end());
   }
-  return success();
+  return verifyOrderExists();
+}
+
+LogicalResult MemoryModel::verifyOrderExists() const {
+  SmallVector<bool> executed(steps.size());
+  auto isReady = [&](const Step &step) {
+    return llvm::all_of(step.predecessors, [&](unsigned other) { return executed[other]; });
+  };
+  for (bool hasRun = true; hasRun;) {
+    hasRun = false;
+    for (auto [position, step] : llvm::enumerate(steps))
+      if (!executed[position] && isReady(step))
+        executed[position] = hasRun = true;
+  }
+  auto *waiting = llvm::find(executed, false);
+  if (waiting == executed.end())
+    return success();
+  Operation *op = steps[waiting - executed.begin()].op;
+  return op->emitOpError()
+         << "overwrites a state that is read by a dispatch that itself overwrites what this one "
+            "reads";
 }
 
 FailureOr<MemoryModel> MemoryModel::build(func::FuncOp function) {

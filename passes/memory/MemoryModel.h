@@ -58,6 +58,7 @@ private:
   void addDispatch(DispatchOp dispatch);
   void addCheck(CheckFiniteOp check);
   llvm::LogicalResult addPredecessors();
+  llvm::LogicalResult verifyOrderExists() const;
 
   llvm::SmallVector<Buffer> buffers;
   llvm::SmallVector<Step> steps;

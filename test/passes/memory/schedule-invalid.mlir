@@ -34,3 +34,19 @@ func.func @constant() -> tensor<4xf32> {
   }
   return %1 : tensor<4xf32>
 }
+
+// -----
+
+// Each reads the old value of what the other overwrites.
+func.func @no_order(%v: tensor<4xf32>, %w: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  // expected-error @+1 {{'tte.dispatch' op overwrites a state that is read by a dispatch that itself overwrites what this one reads}}
+  %0 = tte.dispatch plain update (%a = %v : tensor<4xf32>, %b = %w : tensor<4xf32>) -> tensor<4xf32> tied [0] {
+    %2 = tte.add %a, %b : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    tte.yield %2 : tensor<4xf32>
+  }
+  %1 = tte.dispatch plain update (%a = %v : tensor<4xf32>, %b = %w : tensor<4xf32>) -> tensor<4xf32> tied [1] {
+    %2 = tte.add %a, %b : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    tte.yield %2 : tensor<4xf32>
+  }
+  return %0, %1 : tensor<4xf32>, tensor<4xf32>
+}
