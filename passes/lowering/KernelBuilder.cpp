@@ -209,6 +209,26 @@ Value KernelBuilder::load(Value buffer, Index index, int64_t lanes) {
   return extend(*this, loadStored(buffer, index, lanes));
 }
 
+Value KernelBuilder::loadPacked(Value buffer, Index index, unsigned bits) {
+  Type pointerType = LLVM::LLVMPointerType::get(builder.getContext());
+  auto toWord = [&](Value value) -> Value {
+    return arith::IndexCastOp::create(builder, loc, builder.getI64Type(), value);
+  };
+  Value address = memref::ExtractAlignedPointerAsIndexOp::create(builder, loc, buffer);
+  Value pointer = LLVM::IntToPtrOp::create(builder, loc, pointerType, toWord(address));
+  if (index.base)
+    pointer = LLVM::GEPOp::create(builder, loc, pointerType, builder.getI8Type(), pointer,
+                                  ArrayRef<LLVM::GEPArg>{toWord(index.base)});
+  if (index.offset)
+    pointer = LLVM::GEPOp::create(builder, loc, pointerType, builder.getI8Type(), pointer,
+                                  ArrayRef<LLVM::GEPArg>{int32_t(index.offset)});
+  Value packed = LLVM::LoadOp::create(builder, loc, builder.getIntegerType(bits), pointer,
+                                      /*alignment=*/1);
+  if (bits == 32)
+    return packed;
+  return arith::ExtUIOp::create(builder, loc, builder.getI32Type(), packed);
+}
+
 Value KernelBuilder::loadStrided(Value buffer, Index index, int64_t stride, int64_t lanes) {
   if (lanes == 1 || stride == 1)
     return load(buffer, index, lanes);
@@ -258,6 +278,12 @@ Value KernelBuilder::multiplyAdd(Value lhs, Value rhs, Value sum) {
 
 Value KernelBuilder::roundedProduct(Value lhs, Value rhs) {
   return math::FmaOp::create(builder, loc, lhs, rhs, f32(0, getLanes(lhs)));
+}
+
+Value KernelBuilder::armIntrinsic(StringRef name, ValueRange operands) {
+  return LLVM::CallIntrinsicOp::create(builder, loc, builder.getI32Type(),
+                                       builder.getStringAttr("llvm.arm." + name), operands)
+      .getResults();
 }
 
 Value KernelBuilder::roundHalfEven(Value real) {

@@ -26,6 +26,8 @@ struct Index {
 struct KernelTarget {
   /// f32 lanes of a vector register; 1 where there are none.
   int64_t vectorWidth = 1;
+  /// Whether there are the DSP instructions of Armv7E-M: products of pairs of 16-bit integers.
+  bool dsp = false;
 
   /// Accumulators of 32-bit integers that stay in registers, beside addresses and factors.
   /// Code generators move loads up: more accumulators than that spill.
@@ -88,6 +90,8 @@ public:
   mlir::Value loadStored(mlir::Value buffer, Index index, int64_t lanes = 1);
   /// Elements at `index`: f32, or integers extended to i32.
   mlir::Value load(mlir::Value buffer, Index index, int64_t lanes = 1);
+  /// The `bits` / 8 bytes of an i8 buffer from `index` on as one integer, zero-extended to i32.
+  mlir::Value loadPacked(mlir::Value buffer, Index index, unsigned bits);
   /// Elements `stride` apart, otherwise like `load`.
   mlir::Value loadStrided(mlir::Value buffer, Index index, int64_t stride, int64_t lanes);
   /// Stores i32 or f32 values in the element type of `buffer`; integers are truncated.
@@ -102,6 +106,8 @@ public:
   /// The product rounded by itself: code generators contract a product with a sum otherwise.
   mlir::Value roundedProduct(mlir::Value lhs, mlir::Value rhs);
   mlir::Value roundHalfEven(mlir::Value real);
+  /// An instruction of Arm on i32 operands.
+  mlir::Value armIntrinsic(llvm::StringRef name, mlir::ValueRange operands);
   /// Clamp to the bounds that are there; integers are signed.
   mlir::Value clamp(mlir::Value value, std::optional<double> lower, std::optional<double> upper);
 };

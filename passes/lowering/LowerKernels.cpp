@@ -99,7 +99,7 @@ private:
       if (failed(root))
         return failure();
       OpBuilder builder(kernel);
-      KernelEmitter emitter(builder, kernel, {vectorWidth});
+      KernelEmitter emitter(builder, kernel, {vectorWidth, dsp});
       if (*root)
         findFamily(*root)->emit(*root, emitter);
       else

@@ -43,8 +43,7 @@ def planning(recipe: Recipe, images: data.Dataset | None) -> list[Stage]:
 def lower(module: ir.Module, target: Target) -> ir.Module:
     """A copy of the planned module with its kernels as functions for `target`."""
     lowered = ir.Module.parse(module.operation.get_asm(enable_debug_info=True), module.context)
-    width = target.vector_bytes // 4
-    stages.run_step(lowered, f"tte-lower-kernels{{vector-width={width}}}", "lowered")
+    stages.run_step(lowered, f"tte-lower-kernels{{{target.lowering_options}}}", "lowered")
     return lowered
 
 

@@ -44,6 +44,12 @@ class Target:
         """The name of a GNU tool for this target."""
         return self.tool_prefix + name
 
+    @property
+    def lowering_options(self) -> str:
+        """Options of `tte-lower-kernels`."""
+        dsp = "+dsp" in self.features.split(",")
+        return f"vector-width={self.vector_bytes // 4} dsp={str(dsp).lower()}"
+
 
 _LIBC = frozenset({"memcpy", "memmove", "memset"})
 

@@ -9,7 +9,7 @@ module {
 module @kernels {
   // The gradient of the weight has no buffer; stored weights are read and written once.
   // CHECK-LABEL: func.func @update
-  // CHECK-SAME: (%[[X:.*]]: memref<3xi8>, %[[G:.*]]: memref<4xf32>, %[[W:.*]]: memref<12xi8>, %[[RATE:.*]]: memref<1xf32>, %[[STEP:.*]]: memref<1xi32>, %{{.*}}: memref<1xi32>, %{{.*}}: memref<5xf32>, %[[OUT:.*]]: memref<12xi8>)
+  // CHECK-SAME: (%[[X:.*]]: memref<3xi8>, %[[G:.*]]: memref<4xf32>, %[[W:.*]]: memref<12xi8>, %[[RATE:.*]]: memref<1xf32>, %[[STEP:.*]]: memref<1xi32>, %{{.*}}: memref<2xi32>, %{{.*}}: memref<5xf32>, %[[OUT:.*]]: memref<12xi8>)
   // CHECK: math.fma
   // CHECK: memref.load %[[W]]
   // CHECK: math.floor

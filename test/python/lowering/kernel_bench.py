@@ -62,8 +62,8 @@ class Bench:
 
     def run(self, directory: Path) -> dict[str, Outcome]:
         """Compiles and runs all cases."""
-        host_calls, host_memory, host_text = self._lower(HOST.vector_bytes // 4)
-        board_calls, board_memory, board_text = self._lower(1)
+        host_calls, host_memory, host_text = self._lower(HOST)
+        board_calls, board_memory, board_text = self._lower(M7)
         host = _run_host(host_text, host_calls, host_memory, directory)
         board, instructions = _run_board(board_text, board_calls, board_memory, directory)
         return {
@@ -78,7 +78,7 @@ class Bench:
 
     def count_instructions(self, directory: Path) -> dict[str, int]:
         """Instructions of each case on the board."""
-        calls, memory, text = self._lower(1)
+        calls, memory, text = self._lower(M7)
         _, instructions = _run_board(text, calls, memory, directory)
         return {case.name: count for case, count in zip(self.cases, instructions, strict=True)}
 
@@ -147,13 +147,13 @@ class Bench:
         self._memory += bytes(-len(self._memory) % _ALIGNMENT)
         return offset
 
-    def _lower(self, lanes: int) -> tuple[list[tuple[int, list[int]]], bytearray, str]:
+    def _lower(self, target: targets.Target) -> tuple[list[tuple[int, list[int]]], bytearray, str]:
         """The calls (ordinal, offsets), the memory with tables added, and the kernels' text."""
         memory = bytearray(self._memory)
         with ir.Context() as context, ir.Location.unknown():
             context.allow_unregistered_dialects = True
             module = ir.Module.parse(self._text)
-            _run_passes(module, f"tte-lower-kernels{{vector-width={lanes}}},canonicalize,cse")
+            _run_passes(module, f"tte-lower-kernels{{{target.lowering_options}}},canonicalize,cse")
             globals_, ordinals = {}, {}
             for op in module.body.operations:
                 if op.operation.name == "ml_program.global":

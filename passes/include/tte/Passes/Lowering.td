@@ -37,7 +37,9 @@ def LowerKernels : Pass<"tte-lower-kernels", "::mlir::ModuleOp"> {
   }];
   let options = [
     Option<"vectorWidth", "vector-width", "int64_t", /*default=*/"1",
-           "f32 lanes of a vector register; 1 where there are none">
+           "f32 lanes of a vector register; 1 where there are none">,
+    Option<"dsp", "dsp", "bool", /*default=*/"false",
+           "use the DSP instructions of Armv7E-M (smlad, sxtab16)">
   ];
 }
 
