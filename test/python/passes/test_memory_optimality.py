@@ -69,9 +69,12 @@ class Graph:
         )
         old, new = operands[source][1], dispatch.size
         op = "slice" if new < old else "slice_grad"
+        operation = f"tte.{op} %a{source} offsets [0] : ({_tensor(old)}) -> {_tensor(new)}"
+        if tied:  # element by element
+            operation = f"tte.clamp %a{source} <0.0, 6.0> : {_tensor(new)}"
         return (
             f"  %v{number + 1} = tte.dispatch plain {phase} ({bindings}) -> {_tensor(new)}{tied} {{"
-            f"\n    %r = tte.{op} %a{source} offsets [0] : ({_tensor(old)}) -> {_tensor(new)}"
+            f"\n    %r = {operation}"
             f"\n    tte.yield %r : {_tensor(new)}\n  }}\n"
         )
 
