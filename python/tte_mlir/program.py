@@ -49,7 +49,9 @@ class Program:
         """Copies all files to `directory`."""
         directory = Path(directory)
         try:
-            shutil.copytree(self.directory, directory, dirs_exist_ok=True)
+            directory.mkdir(parents=True, exist_ok=True)
+            for path in self.directory.iterdir():
+                shutil.copy(path, directory)
         except (OSError, shutil.Error) as error:
             raise TTEError(f"{directory}: cannot be written ({error})") from None
         return Artifacts.open(directory)
