@@ -116,7 +116,10 @@ void DepthwiseSum::emitTile(Index image, Index row, Index tapBegin, Index tapEnd
   auto step = [&](Index tap, ArrayRef<Value> carried) {
     return accumulateRow(SmallVector<Value>(carried), image, row, tap, tile, part, first, lanes);
   };
-  if (tapBegin.isConstant() && tapEnd.isConstant())
+  // With more integer sums than two, scalar code spills where all kernel rows are in one block.
+  bool unrolls =
+      kernel.target.vectorWidth > 1 || tile.count <= 2 || isa<FloatType>(sums.front().getType());
+  if (unrolls && tapBegin.isConstant() && tapEnd.isConstant())
     for (int64_t tap = tapBegin.offset; tap < tapEnd.offset; ++tap)
       sums = step(tap, sums);
   else
