@@ -2,8 +2,6 @@
 """Every parameter of the demo's network trains for 20 steps: on the emulated board, on the host,
 and in the numpy interpreter, which reads the planned IR and shares no code with kernels."""
 
-from pathlib import Path
-
 import mlir.ir as ir
 import numpy as np
 import pytest
