@@ -18,9 +18,10 @@ KernelEmitter::KernelEmitter(OpBuilder &builder, KernelOp kernel, const KernelTa
   for (BlockArgument input : kernel.getBody().getArguments())
     types.push_back(getFlatBuffer(input.getType()));
   size_t inputs = types.size();
-  // Tables get their size in build().
+  // Tables and scratch get their size in build().
   types.push_back(MemRefType::get({1}, builder.getI32Type()));
   types.push_back(MemRefType::get({1}, builder.getF32Type()));
+  types.push_back(MemRefType::get({1}, builder.getI8Type()));
   for (Value result : yield.getValues())
     types.push_back(getFlatBuffer(result.getType()));
   function = func::FuncOp::create(loc, kernel.getSymName(), builder.getFunctionType(types, {}));
@@ -29,13 +30,21 @@ KernelEmitter::KernelEmitter(OpBuilder &builder, KernelOp kernel, const KernelTa
     buffers[input] = buffer;
   integerTable = block->getArgument(inputs);
   realTable = block->getArgument(inputs + 1);
-  llvm::append_range(outputs, block->getArguments().drop_front(inputs + 2));
+  scratch = block->getArgument(inputs + 2);
+  llvm::append_range(outputs, block->getArguments().drop_front(inputs + 3));
   builder.setInsertionPointToEnd(block);
 }
 
 Value KernelEmitter::bufferOf(Value input) {
   assert(buffers.contains(input) && "operands of a kernel's root are inputs of the kernel");
   return buffers.lookup(input);
+}
+
+Value KernelEmitter::getScratch(int64_t bytes) {
+  assert((!scratchBytes || scratchBytes == bytes) && "a kernel has one size of scratch");
+  scratchBytes = bytes;
+  scratch.setType(MemRefType::get({bytes}, builder.getI8Type()));
+  return scratch;
 }
 
 Table KernelEmitter::addTable(ArrayRef<int32_t> values) {
@@ -103,8 +112,8 @@ void KernelEmitter::finish(Value root, Value value, const Position &position) {
 func::FuncOp KernelEmitter::build(Block &destination) {
   func::ReturnOp::create(builder, loc);
   Block &block = function.getBody().front();
-  auto settle = [&](Value table, int64_t size) {
-    auto argument = cast<BlockArgument>(table);
+  auto settle = [&](Value buffer, int64_t size) {
+    auto argument = cast<BlockArgument>(buffer);
     auto type = cast<MemRefType>(argument.getType());
     if (size)
       argument.setType(MemRefType::get({size}, type.getElementType()));
@@ -113,6 +122,7 @@ func::FuncOp KernelEmitter::build(Block &destination) {
   };
   settle(integerTable, integers.size());
   settle(realTable, reals.size());
+  settle(scratch, scratchBytes);
   function.setFunctionType(builder.getFunctionType(block.getArgumentTypes(), {}));
   destination.push_back(function);
   return function;

@@ -34,6 +34,9 @@ public:
 
   /// The buffer of a block argument of the kernel.
   mlir::Value bufferOf(mlir::Value input);
+  /// The kernel's scratch, `bytes` of i8 that start at a multiple of 16. Only kernels whose
+  /// `getScratchBytes` are as many may ask for it.
+  mlir::Value getScratch(int64_t bytes);
   /// The buffer of result `index` of the kernel.
   mlir::Value getOutput(unsigned index) { return outputs[index]; }
   mlir::OperandRange getYielded() { return yield.getValues(); }
@@ -73,7 +76,8 @@ private:
   llvm::SmallVector<mlir::Value> outputs;
   llvm::SmallVector<int32_t> integers;
   llvm::SmallVector<float> reals;
-  mlir::Value integerTable, realTable;
+  mlir::Value integerTable, realTable, scratch;
+  int64_t scratchBytes = 0;
   mlir::Operation *entryEnd = nullptr;
   llvm::DenseMap<mlir::Value, mlir::Value> scalars;
   /// Elements of tensors at the position that is being finished.
