@@ -20,6 +20,11 @@ int64_t mlirTTEGetWeightAxis(MlirOperation op) {
   return weighted ? weighted.getWeightAxis() : -1;
 }
 
+bool mlirTTEAllowsWeightParts(MlirOperation op) {
+  auto weighted = llvm::dyn_cast<tte::WeightedOpInterface>(unwrap(op));
+  return weighted && weighted.allowsWeightParts();
+}
+
 MlirAttribute mlirTTERangeAttrGet(MlirContext context, double min, double max) {
   return wrap(tte::RangeAttr::get(unwrap(context), min, max));
 }

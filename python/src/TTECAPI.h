@@ -18,6 +18,9 @@ MLIR_CAPI_EXPORTED int64_t mlirTTEGetMacs(MlirOperation op);
 /// (WeightedOpInterface), else -1.
 MLIR_CAPI_EXPORTED int64_t mlirTTEGetWeightAxis(MlirOperation op);
 
+/// Whether an op takes its weight in parts (WeightedOpInterface).
+MLIR_CAPI_EXPORTED bool mlirTTEAllowsWeightParts(MlirOperation op);
+
 MLIR_CAPI_EXPORTED MlirAttribute mlirTTERangeAttrGet(MlirContext context, double min, double max);
 MLIR_CAPI_EXPORTED bool mlirTTEAttrIsInterval(MlirAttribute attribute);
 MLIR_CAPI_EXPORTED double mlirTTEIntervalGetMin(MlirAttribute attribute);

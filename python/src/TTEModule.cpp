@@ -35,6 +35,8 @@ NB_MODULE(_tte, module) {
              "Multiply-accumulates of an op with MacOpInterface, else 0.");
   module.def("weight_axis", &mlirTTEGetWeightAxis, nb::arg("op"),
              "The axis along which the parts of an op's weight follow each other, or -1.");
+  module.def("allows_weight_parts", &mlirTTEAllowsWeightParts, nb::arg("op"),
+             "Whether an op takes its weight in parts.");
   module.def("range_attr", &mlirTTERangeAttrGet, nb::arg("context"), nb::arg("min"),
              nb::arg("max"));
   module.def("clamp_attr", &mlirTTEClampAttrGet, nb::arg("context"), nb::arg("min"),

@@ -18,13 +18,15 @@ from tte_mlir.report import Plan, Report, Sram, read_plan
 
 REPORT = "report.json"
 RECIPE = "recipe.yaml"
+UPDATE = "update.yaml"
 PLAN = "plan.mlir"
 
 
 @dataclass(frozen=True)
 class Artifacts:
     """A directory that `Program.save` wrote: libNAME.a and NAME.h for the firmware, NAME.elf (the
-    example firmware) and libNAME.so (the simulator) to run, recipe, report and memory plan."""
+    example firmware) and libNAME.so (the simulator) to run, the recipe (with the file of its update
+    scheme), report and memory plan."""
 
     directory: Path
     report: Report

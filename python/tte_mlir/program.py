@@ -13,7 +13,7 @@ from typing import Any
 import mlir.ir as ir
 import numpy as np
 
-from tte_mlir import artifacts, pipeline, stages
+from tte_mlir import artifacts, pipeline, scheme, stages
 from tte_mlir.artifacts import Artifacts
 from tte_mlir.backend import package, targets, toolchain
 from tte_mlir.backend.export import export_program
@@ -122,9 +122,17 @@ def compile(  # noqa: A001
         sram, flash = _measured(image, budget)
     report = build_report(plan, model=name, target=target, sram=sram, flash=flash)
     report.write(out / artifacts.REPORT)
-    recipe.write(out / artifacts.RECIPE)
+    _write_recipe(recipe, out)
     (out / artifacts.PLAN).write_text(module.operation.get_asm(enable_debug_info=True))
     return Program(directory, report)
+
+
+def _write_recipe(recipe: Recipe, directory: Path) -> None:
+    """Writes the recipe, and the file of its update scheme beside it."""
+    if scheme.is_file(recipe.update):
+        shutil.copy(recipe.update, directory / artifacts.UPDATE)
+        recipe = recipe.override({"update": artifacts.UPDATE})
+    recipe.write(directory / artifacts.RECIPE)
 
 
 def _compile_kernels(

@@ -14,6 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tte_mlir.errors import TTEError
 
+SCHEME_SUFFIXES = (".yaml", ".yml")
+"""How the file of an update scheme ends; other schemes are words."""
+
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -63,8 +66,13 @@ class Recipe(BaseModel):
 
     @staticmethod
     def read(path: Path) -> Recipe:
-        """Reads a YAML file; keys that it lacks have their defaults."""
-        return Recipe(**read_mapping(path))
+        """Reads a YAML file; keys that it lacks have their defaults. The file of an update scheme
+        is named from where the recipe lies."""
+        values = read_mapping(path)
+        update = values.get("update")
+        if isinstance(update, str) and update.endswith(SCHEME_SUFFIXES):
+            values["update"] = str(path.parent / update)
+        return Recipe(**values)
 
     def write(self, path: Path) -> None:
         """Writes all keys as YAML."""

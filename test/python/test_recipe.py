@@ -20,6 +20,12 @@ def test_file_and_overrides(tmp_path: Path):
     assert Recipe.read(path) == recipe
 
 
+def test_schemes_are_found_from_where_the_recipe_lies(tmp_path: Path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text("update: some.yaml\n")
+    assert Recipe.read(path).update == str(tmp_path / "some.yaml")
+
+
 def test_empty_file_is_the_default(tmp_path: Path):
     path = tmp_path / "recipe.yaml"
     path.write_text("")

@@ -7,6 +7,7 @@ from mlir._mlir_libs import _mlir, get_dialect_registry
 
 from .._libs import _tte
 from .._libs._tte import (  # noqa: F401
+    allows_weight_parts,
     clamp_attr,
     enum_keyword,
     interval,

@@ -6,7 +6,8 @@ A scheme is one of
 * ``full``: every parameter,
 * ``bias``: every bias, and the classifier with its weight,
 * ``last:K``: the last K blocks before the classifier, and the classifier; ``last:0`` is the
-  classifier alone.
+  classifier alone;
+* the name of a YAML file (`tte_mlir.scheme`), whose layers train in part.
 
 The classifier is the last layer to run. A block is what a builder of networks calls one: the layers
 whose paths agree up to the first number (``features.15`` of ``features.15.conv.0.0``, ``layer1.0``
@@ -17,16 +18,20 @@ of ``layer1.0.conv2``), or, in a path without a number, up to its last name (``e
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from math import floor
+from pathlib import Path
 
 import mlir.ir as ir
 from mlir.dialects import ml_program
 
-from tte_mlir import locations
+from tte_mlir import locations, scheme
 from tte_mlir.dialects import tte
 from tte_mlir.errors import TTEError
 from tte_mlir.frontend.calibration import find_forward
+from tte_mlir.scheme import LayerUpdate, Scheme
 
 _UPDATE = "tte.update"
 _LAST = re.compile(r"last:(\d+)")
@@ -34,11 +39,15 @@ _LAST = re.compile(r"last:(\d+)")
 
 @dataclass(frozen=True)
 class Parameter:
-    """A global that a layer reads, and its channels along the axis on which ranges count."""
+    """A global that a layer reads, and its channels along the axis on which ranges count.
+
+    `divisible` says whether a share of the channels may train.
+    """
 
     name: str
     channels: int
     is_bias: bool
+    divisible: bool
 
 
 @dataclass(frozen=True)
@@ -55,18 +64,29 @@ class Layer:
         numbers = [index for index, name in enumerate(names) if name.isdigit()]
         return ".".join(names[: numbers[0] + 1] if numbers else names[:-1] or names)
 
+    def select(self, bias: bool) -> tuple[Parameter, ...]:
+        """The biases of the layer, or its weights."""
+        return tuple(p for p in self.parameters if p.is_bias == bias)
 
-def mark_updates(module: ir.Module, scheme: str) -> None:
-    """Sets `tte.update` on the globals of the parameters that `scheme` trains, and on no other.
+
+Trained = Mapping[str, int]
+"""For each parameter that trains how many of its channels, from the first, do."""
+
+
+def mark_updates(module: ir.Module, update: str) -> None:
+    """Sets `tte.update` on the globals of the parameters that `update` trains, and on no other.
 
     The module is one before `tte-autodiff`, whose ``@forward`` loads its parameters. Raises
-    TTEError for an unknown scheme, a K that the network does not have, and a network without
-    parameters.
+    TTEError for an unknown scheme, one that the network has not the layers for, and a network
+    without parameters.
     """
     layers = list(_layers(module))
     if not layers:
         raise TTEError("the network has no parameters, so there is nothing to train")
-    trained = {parameter.name: parameter.channels for parameter in _select(layers, scheme)}
+    if scheme.is_file(update):
+        trained = _FileScheme(Path(update), layers).select()
+    else:
+        trained = {p.name: p.channels for p in _select(layers, update)}
     for op in module.body.operations:
         if not isinstance(op, ml_program.GlobalOp):
             continue
@@ -77,26 +97,113 @@ def mark_updates(module: ir.Module, scheme: str) -> None:
             del attributes[_UPDATE]
 
 
-def _select(layers: list[Layer], scheme: str) -> Iterable[Parameter]:
-    """The parameters that train; `layers` in the order of execution."""
+def _select(layers: list[Layer], update: str) -> Iterable[Parameter]:
+    """The parameters that train as a whole; `layers` in the order of execution."""
     classifier = layers[-1]
-    if scheme == "full":
+    if update == "full":
         return _parameters(layers)
-    if scheme == "bias":
+    if update == "bias":
         biases = (parameter for parameter in _parameters(layers) if parameter.is_bias)
         return (*biases, *classifier.parameters)
-    last = _LAST.fullmatch(scheme)
+    last = _LAST.fullmatch(update)
     if last is None:
-        raise TTEError(f"unknown update scheme '{scheme}': expected full, bias or last:K")
+        raise TTEError(
+            f"unknown update scheme '{update}': expected full, bias, last:K or a .yaml file"
+        )
     blocks = list(dict.fromkeys(layer.block for layer in layers[:-1]))
     count = int(last[1])
     if count > len(blocks):
         raise TTEError(
-            f"update scheme '{scheme}': the network has only {len(blocks)} blocks before "
+            f"update scheme '{update}': the network has only {len(blocks)} blocks before "
             f"its classifier '{classifier.path}'"
         )
     trained = set(blocks[len(blocks) - count :])
     return _parameters([*(x for x in layers[:-1] if x.block in trained), classifier])
+
+
+class _FileScheme:
+    """The scheme of a file, applied to the layers of a network."""
+
+    def __init__(self, path: Path, layers: Sequence[Layer]) -> None:
+        self.path, self.scheme = path, Scheme.read(path)
+        *self.backbone, self.classifier = layers
+        self.layers = {layer.path: layer for layer in layers}
+        self.trained: dict[str, int] = {}
+
+    def select(self) -> Trained:
+        """What trains. Raises TTEError that names the layer and what would be accepted."""
+        updates = self.updates()
+        for layer in self.layers.values():
+            update = updates.get(layer.path, LayerUpdate())
+            self.add_biases(layer, update)
+            if (update.channels or self.scheme.channels) != "first":
+                raise self.refuse(layer.path, "channels can only be the first")
+            if update.weight is not None:
+                self.add_weights(layer, update.weight)
+        return self.trained
+
+    def updates(self) -> dict[str, LayerUpdate]:
+        """What the file says of layers, by their paths; with the classifier's default."""
+        named: dict[str, LayerUpdate] = {}
+        for name, update in self.scheme.layers.items():
+            path = self.find(name).path
+            if path in named:
+                raise self.refuse(path, f"is named twice, once as '{name}'")
+            named[path] = update
+        if self.scheme.classifier:
+            named.setdefault(self.classifier.path, LayerUpdate(weight=Fraction(1), bias=True))
+        return named
+
+    def find(self, name: int | str) -> Layer:
+        if isinstance(name, str):
+            if name not in self.layers:
+                near = scheme.nearest(name, self.layers)
+                raise TTEError(f"{self.path}: the network has no layer '{name}': {near}")
+            return self.layers[name]
+        if not 0 <= name < len(self.backbone):
+            raise TTEError(
+                f"{self.path}: the network has no layer {name}, expected 0 to "
+                f"{len(self.backbone) - 1} (before its classifier '{self.classifier.path}')"
+            )
+        return self.backbone[name]
+
+    def refuse(self, layer: str, problem: str) -> TTEError:
+        return TTEError(f"{self.path}: layer '{layer}': {problem}")
+
+    def add_biases(self, layer: Layer, update: LayerUpdate) -> None:
+        biases = layer.select(bias=True)
+        if update.bias and not biases:
+            raise self.refuse(layer.path, "bias is true, but the layer has none; leave it out")
+        trains = layer.path in self.last_biases() if update.bias is None else update.bias
+        self.trained |= {bias.name: bias.channels for bias in biases if trains}
+
+    def last_biases(self) -> set[str]:
+        """The paths of the layers that `biases` counts."""
+        count, known = self.scheme.biases, len(self.backbone)
+        if count == "all":
+            count = known
+        if count > known:
+            raise TTEError(
+                f"{self.path}: biases is {count}, expected at most {known}, the layers before the "
+                f"classifier '{self.classifier.path}'"
+            )
+        return {layer.path for layer in self.backbone[known - count :]}
+
+    def add_weights(self, layer: Layer, ratio: Fraction) -> None:
+        for weight in layer.select(bias=False):
+            if ratio < 1 and not weight.divisible:
+                raise self.refuse(
+                    layer.path,
+                    f"weight is {ratio}, but a share of this kind of layer cannot train, "
+                    "expected 1",
+                )
+            count = max(1, floor(ratio * weight.channels + Fraction(1, 2)))
+            if self.trained.setdefault(weight.name, count) != count:
+                raise self.refuse(
+                    layer.path,
+                    f"shares '{weight.name}' with another layer that trains "
+                    f"{self.trained[weight.name]} of its channels, expected the same share",
+                )
 
 
 def _parameters(layers: Iterable[Layer]) -> Iterator[Parameter]:
@@ -125,6 +232,7 @@ def _load(value: ir.Value) -> str | None:
 
 def _parameter(op: ir.Operation, value: ir.Value, name: str) -> Parameter:
     shape = ir.RankedTensorType(value.type).shape
-    is_bias = len(shape) == 1
-    axis = 0 if is_bias else max(tte.weight_axis(op), 0)
-    return Parameter(name, shape[axis], is_bias)
+    if len(shape) == 1:
+        return Parameter(name, shape[0], is_bias=True, divisible=False)
+    axis = max(tte.weight_axis(op), 0)
+    return Parameter(name, shape[axis], is_bias=False, divisible=tte.allows_weight_parts(op))

@@ -14,6 +14,7 @@ import mcunet_files
 import mcunet_simulation
 import numpy as np
 import pytest
+from mcunet_networks import NETWORKS, model_path
 from mlir import ir
 from mlir.dialects import ml_program
 
@@ -26,17 +27,8 @@ from tte_mlir.reference import Interpreter
 
 CONVOLUTIONS = {"mbv2-w0.35": 51, "proxyless-w0.3": 60, "mcunet-5fps": 42}
 MEGA_MACS = {"mbv2-w0.35": 16.6, "proxyless-w0.3": 18.6, "mcunet-5fps": 22.5}
-MODELS = list(CONVOLUTIONS)
+MODELS = list(NETWORKS.values())
 SCORES_LSB = 8
-
-
-def model_path(name: str) -> Path:
-    directory = os.environ.get("TTE_MODELS_DIR")
-    if not directory:
-        pytest.skip("TTE_MODELS_DIR is not set: no checkpoints of MCUNetV3")
-    path = Path(directory) / f"{name}.pkl"
-    assert path.exists(), f"TTE_MODELS_DIR is set but {path} is missing"
-    return path
 
 
 def images(size: int, count: int, seed: int = 0) -> list[np.ndarray]:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Which parameters a scheme trains, in a network of known layers."""
 
+from pathlib import Path
+
 import pytest
 from modules import parse
 
@@ -102,8 +104,8 @@ def test_blocks(path, block):
     ("scheme", "message"),
     [
         ("last:3", "update scheme 'last:3': the network has only 2 blocks before its classifier"),
-        ("last:-1", "unknown update scheme 'last:-1': expected full, bias or last:K"),
-        ("last", "unknown update scheme 'last': expected full, bias or last:K"),
+        ("last:-1", "unknown update scheme 'last:-1': expected full, bias, last:K or a .yaml file"),
+        ("last", "unknown update scheme 'last': expected full, bias, last:K or a .yaml file"),
         ("biases", "unknown update scheme 'biases'"),
     ],
 )
@@ -112,6 +114,75 @@ def test_bad_schemes(scheme, message):
     with pytest.raises(TTEError, match=message):
         mark_updates(module, scheme)
     assert marks(module) == {"unread": (0, 2)}
+
+
+FILES = {
+    "": HEAD,
+    "biases: 1": HEAD,  # blocks.1.pw has no bias
+    "biases: 2": {"blocks.1.dw.bias": (0, 4), **HEAD},
+    "biases: all\nlayers: {1: {bias: false}}": HEAD,
+    "layers: {blocks.1.dw: 1/2, 2: 3/4, head: {weight: 1/2}}": {
+        "blocks.1.dw.weight": (0, 2),
+        "blocks.1.pw.weight": (0, 3),
+        "head.weight": (0, 3),
+    },
+    "layers: {stem: 1/8, 2: 3/8}\nclassifier: false": {
+        "stem.weight": (0, 1),
+        "blocks.1.pw.weight": (0, 2),
+    },
+    "layers: {1: {bias: true, weight: 0.1}}": {
+        "blocks.1.dw.weight": (0, 1),
+        "blocks.1.dw.bias": (0, 4),
+        **HEAD,
+    },
+}
+
+
+def scheme_file(directory: Path, text: str) -> str:
+    path = directory / "scheme.yaml"
+    path.write_text(text)
+    return str(path)
+
+
+@pytest.mark.parametrize("text", FILES)
+def test_files(tmp_path: Path, text: str):
+    module = parse(NETWORK)
+    mark_updates(module, scheme_file(tmp_path, text))
+    assert marks(module) == FILES[text]
+
+
+REFUSALS = {
+    "layers: {blocks.1.pv: 1}": r"the network has no layer 'blocks.1.pv': did you mean "
+    r"'blocks.1.pw' or 'blocks.1.dw'",
+    "layers: {3: 1}": r"the network has no layer 3, expected 0 to 2 \(before its classifier 'head'",
+    "layers: {-1: 1}": r"the network has no layer -1, expected 0 to 2",
+    "layers: {2: 1, blocks.1.pw: 1/2}": r"layer 'blocks.1.pw': is named twice, once as 'blocks.1",
+    "layers: {stem: {bias: true}}": r"layer 'stem': bias is true, but the layer has none",
+    "biases: 4": r"biases is 4, expected at most 3, the layers before the classifier 'head'",
+}
+
+
+@pytest.mark.parametrize("text", REFUSALS)
+def test_files_that_the_network_refuses(tmp_path: Path, text: str):
+    with pytest.raises(TTEError, match=rf"scheme.yaml: {REFUSALS[text]}"):
+        mark_updates(parse(NETWORK), scheme_file(tmp_path, text))
+
+
+def test_a_share_of_a_grouped_convolution_cannot_train(tmp_path: Path):
+    module = parse("""
+ml_program.global private @w(dense<1.0> : tensor<1x1x2x4xf32>) : tensor<1x1x2x4xf32>
+func.func @forward(%x: tensor<1x1x1x4xf32>) -> tensor<1x1x1x4xf32> {
+  %w = ml_program.global_load_const @w : tensor<1x1x2x4xf32>
+  %0 = tte.conv2d %x weights(%w) groups 2
+    : (tensor<1x1x1x4xf32>, tensor<1x1x2x4xf32>) -> tensor<1x1x1x4xf32> loc("mixed")
+  return %0 : tensor<1x1x1x4xf32>
+}
+""")
+    path = scheme_file(tmp_path, "layers: {mixed: 1/2}")
+    with pytest.raises(TTEError, match="layer 'mixed': weight is 1/2, but a share .* expected 1"):
+        mark_updates(module, path)
+    mark_updates(module, scheme_file(tmp_path, "layers: {mixed: 1}"))
+    assert marks(module) == {"w": (0, 2)}
 
 
 def test_network_without_parameters():
