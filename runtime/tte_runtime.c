@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "tte_profile.h"
 #include "tte_program.h"
 
 static int is_aligned(const void *pointer, uint32_t alignment) {
@@ -22,6 +23,7 @@ static tte_status run(const tte_program *program, tte_network *network,
   for (uint32_t i = 0; i < function->call_count; ++i) {
     const tte_call *call = &function->calls[i];
     const uint32_t *constants = program->push_constants + call->first_constant;
+    tte_profile_begin(i);
     for (uint32_t b = 0; b < call->binding_count; ++b) {
       uint32_t binding = program->bindings[call->first_binding + b];
       bindings[b] = spaces[binding >> TTE_SPACE_SHIFT] + (binding & TTE_OFFSET_MASK);
@@ -33,6 +35,7 @@ static tte_status run(const tte_program *program, tte_network *network,
                                     constants, call->constant_count)) {
       return TTE_ERROR_KERNEL;
     }
+    tte_profile_end(i);
   }
   network->scores = (const float *)(network->arena + function->scores);
   return TTE_OK;

@@ -5,6 +5,9 @@
 
 #include "board.h"
 #include "records.h"
+#ifdef TTE_PROFILE
+#include "profile.h"
+#endif
 
 #include NETWORK_HEADER
 
@@ -82,6 +85,12 @@ static void serve(request_header *request) {
     reply.size = sizeof(stack);
     payload = &stack;
     break;
+#ifdef TTE_PROFILE
+  case REPORT_PROFILE:
+    payload = profile_calls(&reply.size);
+    reply.size *= sizeof(uint32_t);
+    break;
+#endif
   default:
     payload = run(request, &reply);
   }

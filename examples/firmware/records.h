@@ -8,7 +8,8 @@
 
 #include <stdint.h>
 
-enum { INFER, TRAIN_STEP, SAVE_STATE, LOAD_STATE, REPORT_STACK };
+// REPORT_PROFILE: for builds with -DTTE_PROFILE.
+enum { INFER, TRAIN_STEP, SAVE_STATE, LOAD_STATE, REPORT_STACK, REPORT_PROFILE };
 
 typedef struct request_header {
   uint32_t command;
@@ -22,7 +23,7 @@ typedef struct reply_header {
   int32_t status; // a tte_status
   float loss;
   int32_t prediction;
-  uint32_t size; // bytes that follow: scores, a saved state or the stack used
+  uint32_t size; // bytes that follow: scores, a saved state, the stack used or instructions
   uint64_t instructions;
 } reply_header;
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import mlir.ir as ir
 
 from tte_mlir.backend import targets
 from tte_mlir.backend.emulator import Emulator
+from tte_mlir.backend.image import link_profile
 from tte_mlir.backend.package import Interface
 from tte_mlir.backend.simulator import Simulator
 from tte_mlir.errors import TTEError
@@ -66,6 +68,15 @@ class Artifacts:
         image = self._file(f"{self.name}.elf")
         return Emulator(image, self.interface, target, count_instructions)
 
+    def profiler(self) -> Emulator:
+        """The example firmware, built so that each call is counted."""
+        target = targets.get(self.report.target)
+        if target.board is None:
+            raise TTEError(f"{self.name} is compiled for {target.name}, which has no board to run")
+        image = self.directory / f"{self.name}-profile.elf"
+        link_profile(self._file(f"lib{self.name}.a"), self.interface, target, image)
+        return Emulator(image, self.interface, target, profiles=True)
+
     def plan(self) -> Plan:
         """The memory plan."""
         text = self._file(PLAN).read_text()
@@ -78,6 +89,14 @@ class Artifacts:
         most = max(measured, self.report.sram.stack_measured or 0)
         sram = Sram(**{**self.report.sram.model_dump(), "stack_measured": most})
         self.report.model_copy(update={"sram": sram}).write(self.directory / REPORT)
+
+    def note_instructions(self, counts: Sequence[int]) -> None:
+        """Writes the instructions of each call of a training step into the report."""
+        ops = (
+            op.model_copy(update={"instructions": count})
+            for op, count in zip(self.report.ops, counts, strict=True)
+        )
+        self.report.model_copy(update={"ops": tuple(ops)}).write(self.directory / REPORT)
 
     def _file(self, name: str) -> Path:
         path = self.directory / name

@@ -16,12 +16,13 @@ from pydantic.fields import FieldInfo
 
 from tte_mlir.errors import TTEError
 from tte_mlir.recipe import InputScaling, Recipe
+from tte_mlir.version import version
 
 _EXISTING = click.Path(path_type=Path)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="tte-mlir", prog_name="ttec")
+@click.version_option(version(), prog_name="ttec")
 def ttec() -> None:
     """Compile neural networks so that microcontrollers train them."""
 
@@ -175,12 +176,17 @@ def simulate(directory: Path, **options: Any) -> None:
 
 @ttec.command()
 @_device_options
-def run(directory: Path, **options: Any) -> None:
-    """Run the firmware in OUT on the emulated board, step by step, counting instructions."""
+@click.option("--profile", is_flag=True, help="count each call, for ttec report")
+def run(directory: Path, profile: bool, **options: Any) -> None:
+    """Run the firmware in OUT on the emulated board, step by step, counting instructions.
+
+    --profile links the firmware again with counters around each call; `instructions` is then the
+    sum of the calls. The counts of the last training step go to the report.
+    """
     from tte_mlir.artifacts import Artifacts
 
     artifacts = Artifacts.open(directory)
-    _drive(artifacts, artifacts.emulator, **options)
+    _drive(artifacts, artifacts.profiler if profile else artifacts.emulator, **options)
 
 
 def _drive(
@@ -221,7 +227,10 @@ def _drive(
             if result.instructions is not None:
                 line["instructions"] = result.instructions
             print(json.dumps(line), flush=True)
-        if isinstance(device, Emulator):
+        if result.calls is not None:
+            if not infer or not artifacts.report.trains:
+                artifacts.note_instructions(result.calls)
+        elif isinstance(device, Emulator):
             artifacts.note_stack(device.stack_used())
         if save_state is not None:
             _write(save_state, device.save_state())
@@ -233,7 +242,10 @@ def _drive(
 @click.option("--plot", type=_EXISTING, metavar="FILE", help="draw the memory map")
 @click.option("--calls", is_flag=True, help="a line a call as well")
 def report(directory: Path, as_json: bool, plot: Path | None, calls: bool) -> None:
-    """Say what the program in OUT needs: memory by part, operations."""
+    """Say what the program in OUT needs: memory by part, operations.
+
+    After `ttec run --profile` also instructions by family of kernels, and the slowest calls.
+    """
     from rich.console import Console
 
     from tte_mlir.artifacts import Artifacts

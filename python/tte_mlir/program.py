@@ -15,7 +15,7 @@ import numpy as np
 
 from tte_mlir import artifacts, pipeline, scheme, stages
 from tte_mlir.artifacts import Artifacts
-from tte_mlir.backend import package, targets, toolchain
+from tte_mlir.backend import objects, package, targets, toolchain
 from tte_mlir.backend.export import export_program
 from tte_mlir.backend.image import Image, SramOverflow, link_firmware
 from tte_mlir.backend.kernels import compile_kernels
@@ -119,8 +119,16 @@ def compile(  # noqa: A001
             image = link_firmware(archive, interface, machine, out / f"{name}.elf", budget)
         except SramOverflow as error:
             raise TTEError(overflow_message(plan, error.needed, budget)) from None
-        sram, flash = _measured(image, budget)
-    report = build_report(plan, model=name, target=target, sram=sram, flash=flash)
+        sram, flash = _measured(image, budget, libraries[target][1])
+    report = build_report(
+        plan,
+        model=name,
+        target=target,
+        sram=sram,
+        flash=flash,
+        kernels=_kernels_of_calls(libraries[target][0]),
+        code=objects.code_sizes(libraries[target][1]),
+    )
     report.write(out / artifacts.REPORT)
     _write_recipe(recipe, out)
     (out / artifacts.PLAN).write_text(module.operation.get_asm(enable_debug_info=True))
@@ -145,7 +153,7 @@ def _compile_kernels(
             stages.save_stage(module, save, 99, f"lowered-{target.name}")
     with ThreadPoolExecutor() as pool:  # iree-compile is a process of its own
         sources = map(pipeline.executable_source, lowered.values())
-        objects = list(pool.map(compile_kernels, sources, lowered))
+        compiled = list(pool.map(compile_kernels, sources, lowered))
     return {
         target.name: (
             export_program(
@@ -153,8 +161,15 @@ def _compile_kernels(
             ),
             kernels.path,
         )
-        for (target, module), kernels in zip(lowered.items(), objects, strict=True)
+        for (target, module), kernels in zip(lowered.items(), compiled, strict=True)
     }
+
+
+def _kernels_of_calls(program: package.Program) -> list[str]:
+    """The kernel of each call that the report lists, "" for checks."""
+    function = program.train_step or program.infer
+    names = dict(enumerate(program.kernel_names))
+    return [names.get(call.kernel, "") for call in function.calls]
 
 
 def _with_pixels(recipe: Recipe, module: ir.Module) -> Recipe:
@@ -172,8 +187,8 @@ def _find_tools(target: Target) -> None:
         toolchain.find(machine.tool("gcc"))
 
 
-def _measured(image: Image, budget: int) -> tuple[Sram, Flash]:
-    """The sizes of a linked image as the report has them."""
+def _measured(image: Image, budget: int, kernels: Path) -> tuple[Sram, Flash]:
+    """The sizes of a linked image as the report has them; `kernels` is their object."""
     sram, flash = image.sram, image.flash
     return (
         Sram(
@@ -187,6 +202,7 @@ def _measured(image: Image, budget: int) -> tuple[Sram, Flash]:
         Flash(
             total=flash.total,
             code=flash.code,
+            kernels=objects.code_bytes(kernels),
             weights=flash.weights,
             initial_state=flash.initial_state,
             tables=flash.tables,

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -166,6 +167,34 @@ def test_the_board_does_what_the_host_does(host: Path, board: Path, workspace: P
     assert states[0].read_bytes() == states[1].read_bytes()
     stack = json.loads((board / "report.json").read_text())["sram"]
     assert 0 < stack["stack_measured"] <= stack["stack_bound"]
+
+
+def test_profile(board: Path, workspace: Path, tmp_path: Path):
+    out = tmp_path / "board"
+    shutil.copytree(board, out)
+    options = ("--data", workspace / "train.npz", "--steps", 2)
+    plain = lines(ttec("run", out, *options))
+    profiled = lines(ttec("run", out, *options, "--profile"))
+    ops = json.loads((out / "report.json").read_text())["ops"]
+    counts = [op["instructions"] for op in ops]
+    assert sum(counts) == profiled[-1]["instructions"]
+    # Outside the calls: arguments, the loop over the calls. The counters are left out.
+    outside = [
+        before.pop("instructions") - after.pop("instructions")
+        for before, after in zip(plain, profiled, strict=True)
+    ]
+    assert all(0 < count < 150 + 20 * len(ops) for count in outside)
+    assert plain == profiled
+    conv = next(op for op in ops if op["name"] == "conv" and op["phase"] == "forward")
+    assert conv["family"] == "conv 3x3"
+    assert conv["instructions"] > conv["macs"]
+    assert conv["code_bytes"] > 100
+    shown = ttec("report", out).stdout
+    assert "instructions by family" in shown and "slowest calls" in shown
+
+
+def test_version():
+    assert re.fullmatch(r"ttec, version \d+\.\d+\.\d+\n", ttec("--version").stdout)
 
 
 def test_seeds_alone_decide_a_run(host: Path, workspace: Path):

@@ -57,12 +57,17 @@ class Record:
 
 @dataclass(frozen=True)
 class Result:
-    """`scores` is f32[classes]; `loss` is None for inference, `instructions` where not counted."""
+    """`scores` is f32[classes]; `loss` is None for inference, `instructions` where not counted.
+
+    `calls` are the instructions of each call, where the device profiles; `instructions` is then
+    their sum.
+    """
 
     scores: np.ndarray
     prediction: int
     loss: float | None = None
     instructions: int | None = None
+    calls: tuple[int, ...] | None = None
 
 
 class Device(abc.ABC):

@@ -84,6 +84,7 @@ def export_program(
         arena_alignment=layout.arena_alignment,
         state_alignment=layout.state_alignment,
         flash_alignment=max(reader.flash.alignment, FLASH_ALIGNMENT),
+        kernel_names=tuple(reader.ordinals),
         **{
             role: _offset(roles[role])
             for role in ("label", "learning_rate", "loss", "step")

@@ -85,7 +85,7 @@ def link_firmware(
     if budget > board.sram_bytes:
         raise TTEError(f"SRAM of {budget} bytes asked for, the board has {board.sram_bytes}")
     sources = [resources.path("examples/firmware/main.c")]
-    defines = [f"NETWORK={interface.name}", f'NETWORK_HEADER="{interface.name}.h"']
+    defines = _network_defines(interface)
     link(sources, [archive], target, output, board.sram_bytes, 4096, defines)
     bound = stack.bound(output, target)
     reserved = bound.total + -bound.total % 8
@@ -100,6 +100,23 @@ def link_firmware(
     return Image(output, _sram(output), _flash(output, interface.name), bound)
 
 
+def link_profile(archive: Path, interface: Interface, target: Target, output: Path) -> None:
+    """Links the example firmware so that it counts the instructions of each call.
+
+    The runtime is compiled again with its hooks; the kernels are those of libNAME.a. The image
+    may take all memory of the board: its sizes are not those of the firmware.
+    """
+    firmware, runtime = resources.path("examples/firmware"), resources.path("runtime")
+    sources = [firmware / "main.c", firmware / "profile.c", runtime / "tte_runtime.c"]
+    defines = [*_network_defines(interface), "TTE_PROFILE"]
+    sram_bytes = _board(target).sram_bytes
+    link(sources, [archive], target, output, sram_bytes, 16 << 10, defines, [runtime])
+
+
+def _network_defines(interface: Interface) -> list[str]:
+    return [f"NETWORK={interface.name}", f'NETWORK_HEADER="{interface.name}.h"']
+
+
 def link(
     sources: Sequence[Path],
     archives: Sequence[Path],
@@ -108,6 +125,7 @@ def link(
     sram_bytes: int,
     stack_bytes: int,
     defines: Sequence[str] = (),
+    includes: Sequence[Path] = (),
 ) -> None:
     """Links C `sources` with libraries, their headers beside them, for the target's board.
 
@@ -116,6 +134,7 @@ def link(
     board = _board(target)
     directory = resources.path("runtime/boards") / board.directory
     include = {str(path.parent) for path in archives} | {str(directory.parent)}
+    include |= {str(path) for path in includes}
     toolchain.run(
         toolchain.find(target.tool("gcc")),
         *target.c_flags,

@@ -4,6 +4,7 @@
 from pathlib import Path
 
 from elftools.common.exceptions import ELFError
+from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import Symbol
 
@@ -33,6 +34,25 @@ def undefined(path: Path) -> set[str]:
     """Symbols that the file wants from others."""
     return {
         symbol.name for symbol in symbols(path) if symbol.name and symbol["st_shndx"] == "SHN_UNDEF"
+    }
+
+
+def code_bytes(path: Path) -> int:
+    """Bytes of everything that runs."""
+    with path.open("rb") as file:
+        return sum(
+            section["sh_size"]
+            for section in ELFFile(file).iter_sections()
+            if section["sh_flags"] & SH_FLAGS.SHF_EXECINSTR
+        )
+
+
+def code_sizes(path: Path) -> dict[str, int]:
+    """Bytes of each function."""
+    return {
+        symbol.name: symbol["st_size"]
+        for symbol in symbols(path)
+        if symbol["st_info"]["type"] == "STT_FUNC"
     }
 
 

@@ -11,7 +11,6 @@ import struct
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from importlib import metadata
 from pathlib import Path
 
 import jinja2
@@ -19,6 +18,7 @@ import jinja2
 from tte_mlir.backend import objects, resources, toolchain
 from tte_mlir.backend.targets import Target
 from tte_mlir.errors import TTEError
+from tte_mlir.version import version
 
 ABI_VERSION = 1  # TTE_ABI_VERSION of runtime/tte_runtime.h
 MAX_BINDINGS = 32  # TTE_MAX_BINDINGS of runtime/tte_program.h
@@ -104,7 +104,8 @@ class Program:
     """Everything about a network but the code of its kernels. Sizes and offsets in bytes.
 
     `label` (i32), `learning_rate` and `loss` (f32) are arena offsets; `step` (i32, completed
-    steps) is an offset in the state. `query_symbol` is the entry point of the kernels' object.
+    steps) is an offset in the state. `query_symbol` is the entry point of the kernels' object,
+    `kernel_names` are its functions in the order of their ordinals.
     """
 
     name: str
@@ -124,6 +125,7 @@ class Program:
     learning_rate: int = 0
     loss: int = 0
     step: int = 0
+    kernel_names: tuple[str, ...] = ()
 
     @property
     def functions(self) -> dict[str, Function]:
@@ -315,20 +317,13 @@ def write_sources(program: Program, directory: Path) -> tuple[Path, Path]:
             name=program.name,
             p=program,
             tables=_Tables(program),
-            version=_version(),
+            version=version(),
             abi_version=ABI_VERSION,
             model_hash=program.model_hash(),
         )
         path.write_text(text)
     shutil.copy(resources.path("runtime/tte_runtime.h"), directory)
     return header, source
-
-
-def _version() -> str:
-    try:
-        return metadata.version("tte-mlir")
-    except metadata.PackageNotFoundError:  # a source tree that is not installed
-        return "0"
 
 
 def compile_library(program: Program, kernels: Path, target: Target, directory: Path) -> list[Path]:

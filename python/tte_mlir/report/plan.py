@@ -12,6 +12,7 @@ from mlir.dialects import func
 
 from ..dialects import tte
 from ..errors import TTEError
+from . import families
 from .schema import Arena, Schedule
 
 _GIVEN = ("input", "label", "learning_rate")
@@ -45,6 +46,8 @@ class PlannedCall:
     index: int
     name: str
     kind: str
+    family: str
+    shape: str
     phase: str
     macs: int
     output_bytes: int
@@ -104,9 +107,9 @@ def read_plan(module: ir.Module) -> Plan:
     attributes = module.operation.attributes
     if "tte.arena" not in attributes:
         raise TTEError("the module has no memory plan: run tte-plan-memory first")
-    kinds = dict(_kernel_kinds(module))
+    kernels = dict(_kernels(module))
     functions = {
-        op.name.value: _read_function(op, kinds)
+        op.name.value: _read_function(op, kernels)
         for op in module.body
         if isinstance(op, func.FuncOp) and not op.is_external
     }
@@ -133,8 +136,14 @@ def _numbers(attribute: ir.Attribute) -> dict[str, int | bool]:
     return {entry.name: entry.attr.value for entry in ir.DictAttr(attribute)}
 
 
-def _kernel_kinds(module: ir.Module) -> Iterator[tuple[tuple[str, ...], str]]:
-    """The ops of each kernel, joined by "+"."""
+@dataclass(frozen=True)
+class _Kernel:
+    kind: str  # its ops, joined by "+"
+    family: str
+    shape: str
+
+
+def _kernels(module: ir.Module) -> Iterator[tuple[tuple[str, ...], _Kernel]]:
     for outer in module.body:
         if outer.operation.name != "builtin.module":
             continue
@@ -143,10 +152,11 @@ def _kernel_kinds(module: ir.Module) -> Iterator[tuple[tuple[str, ...], str]]:
             if isinstance(kernel, tte.KernelOp):
                 ops = list(kernel.body.blocks[0])[:-1]
                 kind = "+".join(op.operation.name.removeprefix("tte.") for op in ops)
-                yield (prefix, kernel.sym_name.value), kind
+                what = _Kernel(kind, families.family(ops), families.shape(ops))
+                yield (prefix, kernel.sym_name.value), what
 
 
-def _read_function(op: func.FuncOp, kinds: dict[tuple[str, ...], str]) -> FunctionPlan:
+def _read_function(op: func.FuncOp, kernels: dict[tuple[str, ...], _Kernel]) -> FunctionPlan:
     attributes = op.operation.attributes
     arena = Arena(**_numbers(attributes["tte.arena"]))
     calls: list[PlannedCall] = []
@@ -155,7 +165,7 @@ def _read_function(op: func.FuncOp, kinds: dict[tuple[str, ...], str]) -> Functi
         if isinstance(inner, tte.SubspanOp):
             lifetimes.add(inner)
         elif isinstance(inner, tte.CallOp):
-            calls.append(_read_call(inner, len(calls), kinds))
+            calls.append(_read_call(inner, len(calls), kernels))
             lifetimes.use(calls[-1], inner.operation.operands, inner.outputs)
         elif isinstance(inner, tte.RequireFiniteOp):
             calls.append(_read_check(inner, len(calls)))
@@ -171,17 +181,21 @@ def _read_function(op: func.FuncOp, kinds: dict[tuple[str, ...], str]) -> Functi
 
 def _read_check(op: tte.RequireFiniteOp, index: int) -> PlannedCall:
     name = op.location.name_str if op.location.is_a_name() else ""
-    return PlannedCall(index, name, "require_finite", "backward", 0, 0, 0)
+    kind = "require_finite"
+    return PlannedCall(index, name, kind, "finite check", "", "backward", 0, 0, 0)
 
 
-def _read_call(op: tte.CallOp, index: int, kinds: dict[tuple[str, ...], str]) -> PlannedCall:
+def _read_call(op: tte.CallOp, index: int, kernels: dict[tuple[str, ...], _Kernel]) -> PlannedCall:
     path = tuple(ir.SymbolRefAttr(op.operation.attributes["kernel"]).value)
     outputs = list(op.outputs)
+    kernel = kernels.get(path) or _Kernel(path[-1], path[-1], "")
     subspan = outputs[0].owner.opview if outputs else None
     return PlannedCall(
         index=index,
         name=op.layer.value,
-        kind=kinds.get(path, path[-1]),
+        kind=kernel.kind,
+        family=kernel.family,
+        shape=kernel.shape,
         phase=tte.enum_keyword(op.phase),
         macs=op.macs.value,
         output_bytes=sum(_byte_size(output.type) for output in outputs),

@@ -28,10 +28,11 @@ class Sram(_Part):
 
 
 class Flash(_Part):
-    """Read-only memory of the linked image."""
+    """Read-only memory of the linked image; `kernels` is the part of the code that computes."""
 
     total: int
     code: int
+    kernels: int | None = None
     weights: int
     initial_state: int
     tables: int
@@ -61,16 +62,26 @@ class Macs(_Part):
 
 
 class Op(_Part):
-    """A call: `kind` names its ops, `offset` is where its first output lies (in the arena or,
-    for updates, in the state), `live_bytes` is what the arena holds while it runs."""
+    """A call: `kind` names its ops, `family` what they are compared by, `offset` is where its
+    first output lies (in the arena or, for updates, in the state), `live_bytes` is what the arena
+    holds while it runs.
+
+    `kernel` is the function that it calls, of `code_bytes` bytes, which calls of equal shape
+    share. `instructions` are those of the last profiled run.
+    """
 
     name: str
     kind: str
+    family: str
+    shape: str
     phase: str
     macs: int
     output_bytes: int
     offset: int
     live_bytes: int
+    kernel: str | None = None
+    code_bytes: int | None = None
+    instructions: int | None = None
 
 
 class Report(_Part):
@@ -87,6 +98,11 @@ class Report(_Part):
     arena: Arena
     macs: Macs
     ops: tuple[Op, ...]
+
+    @property
+    def trains(self) -> bool:
+        """Whether `ops` are those of a training step."""
+        return any(op.phase != "forward" for op in self.ops)
 
     def write(self, path: Path) -> None:
         path.write_text(self.model_dump_json(indent=2) + "\n")

@@ -6,12 +6,17 @@ from __future__ import annotations
 from rich.console import Group
 from rich.table import Table
 
-from .schema import Report
+from .schema import Op, Report
 
 
 def render(report: Report, ops: bool = False) -> Group:
-    """Memory by part and multiply-accumulates; with `ops` a line a call as well."""
+    """Memory by part and multiply-accumulates; with `ops` a line a call as well.
+
+    Where instructions were counted, also what each family of kernels and the slowest calls take.
+    """
     parts = [_memory(report), _program(report)]
+    if any(op.instructions for op in report.ops):
+        parts += [_families(report), _slowest(report)]
     if ops:
         parts.append(_calls(report))
     return Group(*parts)
@@ -54,11 +59,58 @@ def _program(report: Report) -> Table:
     return table
 
 
+def _families(report: Report) -> Table:
+    counted = ("calls", "instructions", "share", "MACs", "per MAC", "code")
+    table = _table("instructions by family", "family", *counted)
+    families: dict[str, list[Op]] = {}
+    for op in report.ops:
+        families.setdefault(op.family, []).append(op)
+    total = sum(map(_instructions, report.ops))
+    for name, ops in sorted(families.items(), key=lambda item: -sum(map(_instructions, item[1]))):
+        instructions, macs = sum(map(_instructions, ops)), sum(op.macs for op in ops)
+        code = sum({op.kernel: op.code_bytes or 0 for op in ops}.values())
+        table.add_row(name, f"{len(ops)}", *_cost(instructions, macs, total), f"{code:,}")
+    macs, kernels = sum(op.macs for op in report.ops), report.flash and report.flash.kernels
+    code = "" if kernels is None else f"{kernels:,}"
+    table.add_section()
+    table.add_row("all", f"{len(report.ops)}", *_cost(total, macs, total), code, style="bold")
+    return table
+
+
+def _slowest(report: Report, most: int = 10) -> Table:
+    counted = ("instructions", "share", "MACs", "per MAC", "code")
+    table = _table("slowest calls", "layer", *counted)
+    table.add_column("shape")
+    table.add_column("family", overflow="fold")
+    total = sum(map(_instructions, report.ops))
+    for op in sorted(report.ops, key=_instructions, reverse=True)[:most]:
+        cost = _cost(_instructions(op), op.macs, total)
+        table.add_row(op.name, *cost, _number(op.code_bytes), op.shape, op.family)
+    return table
+
+
+def _cost(instructions: int, macs: int, total: int) -> tuple[str, str, str, str]:
+    """Instructions, their share of `total`, MACs, and instructions a MAC."""
+    per_mac = f"{instructions / macs:.2f}" if macs else ""
+    return f"{instructions:,}", f"{instructions / max(total, 1):.1%}", f"{macs:,}", per_mac
+
+
+def _instructions(op: Op) -> int:
+    return op.instructions or 0
+
+
+def _number(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"
+
+
 def _calls(report: Report) -> Table:
-    table = _table("calls", "layer", "MACs", "output bytes", "offset", "live bytes")
+    numbers = ("MACs", "instructions", "code", "output bytes", "offset", "live bytes")
+    table = _table("calls", "layer", *numbers)
     table.add_column("phase")
     table.add_column("kind", overflow="fold")
     for op in report.ops:
-        numbers = (op.macs, op.output_bytes, op.offset, op.live_bytes)
-        table.add_row(op.name, *(f"{number:,}" for number in numbers), op.phase, op.kind)
+        values = (
+            op.macs, op.instructions, op.code_bytes, op.output_bytes, op.offset, op.live_bytes
+        )  # fmt: skip
+        table.add_row(op.name, *map(_number, values), op.phase, op.kind)
     return table

@@ -50,6 +50,29 @@ def test_calls(network):
     assert built(network).schedule.peak_live == peak.live_bytes
 
 
+def test_families(network):
+    ops = built(network).ops
+    families = {op.family: op.shape for op in ops}
+    assert families["1x1"] == "4x4x2 -> 4x4x4"
+    assert families["1x1 weight gradient"] == "4x4x2 -> 1x2x4"
+    assert families["dense weight gradient"] == "4 -> 4x3"
+    assert families["avg pool2d gradient"] == "1x1x4 -> 4x4x4"
+    assert "finite check" in families
+
+
+def test_kernels_and_instructions(network):
+    names = [f"k{index % 3}" for index in range(len(network.step.calls))]
+    found = built(network, kernels=names, code={"k0": 100, "k1": 20})
+    assert [op.code_bytes for op in found.ops[:3]] == [100, 20, None]
+    counted = [op.model_copy(update={"instructions": 1000}) for op in found.ops]
+    found = found.model_copy(update={"ops": tuple(counted)})
+    console = Console(width=160)
+    with console.capture() as captured:
+        console.print(report.render(found))
+    per_mac = 1000 * len(found.ops) / (found.macs.forward + found.macs.backward)
+    assert f"{per_mac:.2f}" in captured.get()
+
+
 def test_bounds(network):
     found = built(network)
     assert found.schedule.optimal == (found.schedule.peak_live == found.schedule.lower_bound)
@@ -82,7 +105,8 @@ def test_json_round_trip(network, measured, tmp_path):
     keys = json.loads(path.read_text())
     assert list(keys) == ["model", "target", "sram", "flash", "schedule", "arena", "macs", "ops"]
     assert set(keys["ops"][0]) == {
-        "name", "kind", "phase", "macs", "output_bytes", "offset", "live_bytes",
+        "name", "kind", "family", "shape", "phase", "macs", "output_bytes", "offset",
+        "live_bytes", "kernel", "code_bytes", "instructions",
     }  # fmt: skip
 
 
