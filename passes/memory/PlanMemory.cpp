@@ -72,6 +72,7 @@ struct FunctionPlan {
   func::FuncOp function;
   MemoryModel model;
   SmallVector<Lifetime> lifetimes; // buffers of the model, then scratch of its steps
+  SmallVector<OverlapPair> pairs;
   std::optional<unsigned> input;
   Placement placement;
 };
@@ -112,7 +113,7 @@ static FailureOr<FunctionPlan> readFunction(func::FuncOp function) {
     return failure();
   SmallVector<Lifetime> lifetimes = getLifetimes(*model);
   std::optional<unsigned> input = findInput(function, *model);
-  return FunctionPlan{function, std::move(*model), std::move(lifetimes), input, {}};
+  return FunctionPlan{function, std::move(*model), std::move(lifetimes), {}, input, {}};
 }
 
 /// Places every function, the input at one offset in all of them. Returns the height.
@@ -122,7 +123,7 @@ static int64_t placeWithInputAt(MutableArrayRef<FunctionPlan> plans, int64_t off
   for (FunctionPlan &plan : plans) {
     if (plan.input)
       plan.lifetimes[*plan.input].fixedOffset = offset;
-    plan.placement = placeBuffers(plan.lifetimes, alignment);
+    plan.placement = placeBuffers(plan.lifetimes, plan.pairs, alignment);
     height = std::max(height, plan.placement.height);
   }
   return height;
@@ -132,7 +133,7 @@ static int64_t placeWithInputAt(MutableArrayRef<FunctionPlan> plans, int64_t off
 static int64_t placeFunctions(MutableArrayRef<FunctionPlan> plans, int64_t alignment) {
   int64_t offset = 0, largest = -1;
   for (FunctionPlan &plan : plans) {
-    Placement placement = placeBuffers(plan.lifetimes, alignment);
+    Placement placement = placeBuffers(plan.lifetimes, plan.pairs, alignment);
     if (plan.input && placement.height > largest) {
       largest = placement.height;
       offset = placement.offsets[*plan.input];

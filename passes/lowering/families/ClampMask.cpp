@@ -30,6 +30,11 @@ class ClampMaskFamily : public OpFamily<ClampMaskOp> {
     if (elements % 8)
       emitByte(whole, elements % 8);
   }
+  /// Byte k of the mask is written after eight values are read.
+  std::optional<Overlap> getOverlap(Operation *root, unsigned operand) const override {
+    return Overlap{Overlap::Traversal::Ascending, 1 - 8 * getElementBytes(root->getOperand(0))};
+  }
+  Visits getVisits(Operation *root) const override { return Visits::Ascending; }
 };
 
 } // namespace

@@ -49,6 +49,21 @@ class SliceFamily : public OpFamily<SliceOp> {
                         makePosition(kernel, indices, shape, lanes));
         });
   }
+  /// Reads ascend faster than writes: later ones are furthest behind after the first.
+  std::optional<Overlap> getOverlap(Operation *root, unsigned operand) const override {
+    auto op = cast<SliceOp>(root);
+    ArrayRef<int64_t> from = shapeOf(op.getInput()), shape = shapeOf(op.getResult());
+    int64_t second = std::min<int64_t>(1, op.getType().getNumElements() - 1);
+    int64_t source = 0, stride = 1;
+    for (size_t dimension = shape.size(); dimension-- > 0;) {
+      source += (second % shape[dimension] + op.getOffsets()[dimension]) * stride;
+      stride *= from[dimension];
+      second /= shape[dimension];
+    }
+    int64_t bytes = getElementBytes(op.getResult());
+    return Overlap{Overlap::Traversal::Ascending, (1 - source) * bytes};
+  }
+  Visits getVisits(Operation *root) const override { return Visits::Ascending; }
 };
 
 class PermuteFamily : public OpFamily<PermuteOp> {
@@ -76,6 +91,10 @@ class ReshapeFamily : public OpFamily<ReshapeOp> {
                         position);
         });
   }
+  std::optional<Overlap> getOverlap(Operation *root, unsigned operand) const override {
+    return Overlap{Overlap::Traversal::Ascending, 0};
+  }
+  Visits getVisits(Operation *root) const override { return Visits::Ascending; }
 };
 
 class SliceGradientFamily : public OpFamily<SliceGradOp> {

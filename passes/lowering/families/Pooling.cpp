@@ -89,6 +89,55 @@ loopBox(KernelBuilder &kernel, Span rows, Span columns, ArrayRef<Value> init,
   });
 }
 
+/// The lag of a kernel that finishes pixels in ascending order, channel by channel, where each
+/// output reads its channel of input pixels from `firstRead(pixel)` on.
+int64_t getPixelLag(int64_t pixels, int64_t channels, int64_t elementBytes,
+                    function_ref<int64_t(int64_t)> firstRead) {
+  std::optional<int64_t> lag, laterRead;
+  for (int64_t pixel = pixels - 1; pixel >= 0; --pixel) {
+    int64_t read = firstRead(pixel);
+    // Some channels are written, those after them are still read.
+    if (channels > 1)
+      lag = std::max(lag.value_or(pixel - read), pixel - read);
+    if (laterRead)
+      lag = std::max(lag.value_or(pixel + 1 - *laterRead), pixel + 1 - *laterRead);
+    laterRead = std::min(laterRead.value_or(read), read);
+  }
+  return lag.value_or(0) * channels * elementBytes;
+}
+
+/// How the result of a pool lies over its input.
+Overlap getForwardOverlap(const PoolShape &shape, int64_t elementBytes) {
+  auto firstRead = [](const WindowParameters &window, int64_t output) {
+    return std::max<int64_t>(output * window.stride - window.before, 0);
+  };
+  int64_t pixels = shape.rows.output * shape.columns.output;
+  auto firstPixel = [&](int64_t pixel) {
+    int64_t y = firstRead(shape.rows, pixel % pixels / shape.columns.output);
+    int64_t x = firstRead(shape.columns, pixel % shape.columns.output);
+    return (pixel / pixels * shape.rows.input + y) * shape.columns.input + x;
+  };
+  return {Overlap::Traversal::Ascending,
+          getPixelLag(shape.batch * pixels, shape.channels, elementBytes, firstPixel)};
+}
+
+/// How the gradient of a pool's input lies over that of its output.
+Overlap getGradientOverlap(const PoolShape &shape, int64_t elementBytes) {
+  auto firstRead = [](const WindowParameters &window, int64_t input) {
+    int64_t first =
+        llvm::divideCeilSigned(input + window.before + 1 - window.kernel, window.stride);
+    return std::max<int64_t>(first, 0);
+  };
+  int64_t pixels = shape.rows.input * shape.columns.input;
+  auto firstPixel = [&](int64_t pixel) {
+    int64_t y = firstRead(shape.rows, pixel % pixels / shape.columns.input);
+    int64_t x = firstRead(shape.columns, pixel % shape.columns.input);
+    return (pixel / pixels * shape.rows.output + y) * shape.columns.output + x;
+  };
+  return {Overlap::Traversal::Ascending,
+          getPixelLag(shape.batch * pixels, shape.channels, elementBytes, firstPixel)};
+}
+
 class AveragePoolFamily : public OpFamily<AvgPool2DOp> {
   void emit(AvgPool2DOp op, KernelEmitter &kernel) const override {
     PoolShape shape = PoolShape::get(op, op.getInput().getType(), op.getType());
@@ -124,6 +173,12 @@ class AveragePoolFamily : public OpFamily<AvgPool2DOp> {
           kernel.finish(op.getResult(), mean, position);
         });
   }
+  std::optional<Overlap> getOverlap(Operation *root, unsigned operand) const override {
+    auto op = cast<AvgPool2DOp>(root);
+    return getForwardOverlap(PoolShape::get(op, op.getInput().getType(), op.getType()),
+                             getElementBytes(op.getInput()));
+  }
+  Visits getVisits(Operation *root) const override { return Visits::Ascending; }
 };
 
 class MaxPoolFamily : public OpFamily<MaxPool2DOp> {
@@ -151,6 +206,12 @@ class MaxPoolFamily : public OpFamily<MaxPool2DOp> {
           kernel.finish(op.getResult(), largest, position);
         });
   }
+  std::optional<Overlap> getOverlap(Operation *root, unsigned operand) const override {
+    auto op = cast<MaxPool2DOp>(root);
+    return getForwardOverlap(PoolShape::get(op, op.getInput().getType(), op.getType()),
+                             getElementBytes(op.getInput()));
+  }
+  Visits getVisits(Operation *root) const override { return Visits::Ascending; }
 };
 
 class AveragePoolGradientFamily : public OpFamily<AvgPool2DGradOp> {
@@ -182,6 +243,12 @@ class AveragePoolGradientFamily : public OpFamily<AvgPool2DGradOp> {
           });
     });
   }
+  std::optional<Overlap> getOverlap(Operation *root, unsigned operand) const override {
+    auto op = cast<AvgPool2DGradOp>(root);
+    return getGradientOverlap(PoolShape::get(op, op.getType(), op.getGradient().getType()),
+                              getElementBytes(op.getGradient()));
+  }
+  Visits getVisits(Operation *root) const override { return Visits::Ascending; }
 };
 
 /// Scatters: clears the result, then adds the gradient of each window to its first maximum.
