@@ -52,7 +52,36 @@ void MemoryModel::addDispatch(DispatchOp dispatch) {
     step.writes.push_back(residence.buffer);
     residences[result] = residence;
   }
+  addInPlace(step);
   steps.push_back(std::move(step));
+}
+
+/// Several operands may be the same bytes: what is safe must be so for each of them.
+void MemoryModel::addInPlace(Step &step) {
+  auto dispatch = cast<DispatchOp>(step.op);
+  for (auto [result, tied] : llvm::enumerate(dispatch.getTied())) {
+    if (tied >= 0)
+      continue;
+    unsigned resultBuffer = getResidence(dispatch.getResult(result)).buffer;
+    llvm::MapVector<unsigned, std::optional<Overlap>> overlaps;
+    for (auto [operand, input] : llvm::enumerate(dispatch.getInputs())) {
+      unsigned buffer = getResidence(input).buffer;
+      if (buffers[buffer].space != Space::Arena || llvm::is_contained(step.writes, buffer))
+        continue;
+      std::optional<Overlap> overlap = getOverlap(dispatch, operand, result);
+      auto [entry, isNew] = overlaps.try_emplace(buffer, overlap);
+      if (!isNew)
+        entry->second = intersect(entry->second, overlap);
+    }
+    for (auto [buffer, overlap] : overlaps) {
+      if (!overlap)
+        continue;
+      int64_t bytes = buffers[buffer].bytes, resultBytes = buffers[resultBuffer].bytes;
+      int64_t saving = bytes + resultBytes - overlap->getExtent(bytes, resultBytes);
+      if (saving > 0)
+        step.inPlace.push_back({buffer, resultBuffer, *overlap, saving});
+    }
+  }
 }
 
 void MemoryModel::addCheck(CheckFiniteOp check) {

@@ -4,6 +4,7 @@
 #ifndef TTE_PASSES_MEMORY_MEMORYMODEL_H
 #define TTE_PASSES_MEMORY_MEMORYMODEL_H
 
+#include "tte/Passes/Overlap.h"
 #include "tte/Passes/Passes.h"
 #include "llvm/ADT/MapVector.h"
 
@@ -20,13 +21,22 @@ struct Buffer {
   bool liveAtEnd = false;   // the caller reads it: loss, scores, state
 };
 
+/// A new buffer that a step may write over a buffer that it reads, if that dies with the step.
+struct InPlace {
+  unsigned operand;
+  unsigned result;
+  Overlap overlap;
+  int64_t saving; // bytes that both need less than side by side
+};
+
 /// A dispatch or a check, with the positions of its buffers and predecessors.
 struct Step {
   mlir::Operation *op = nullptr;
   llvm::SmallVector<unsigned> reads;
   llvm::SmallVector<unsigned> writes; // new buffers, and overwritten ones
   llvm::SmallVector<unsigned> predecessors;
-  int64_t scratchBytes = 0; // in the arena
+  llvm::SmallVector<InPlace> inPlace; // all in the arena
+  int64_t scratchBytes = 0;           // in the arena
 };
 
 /// How a value lies in its buffer.
@@ -56,6 +66,7 @@ private:
   unsigned addBuffer(mlir::Value value, Space space);
   llvm::LogicalResult addOp(mlir::Operation *op);
   void addDispatch(DispatchOp dispatch);
+  void addInPlace(Step &step);
   void addCheck(CheckFiniteOp check);
   llvm::LogicalResult addPredecessors();
   llvm::LogicalResult verifyOrderExists() const;

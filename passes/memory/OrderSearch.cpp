@@ -34,7 +34,7 @@ public:
 
   /// Bytes live during `step` and after it.
   std::pair<int64_t, int64_t> getDemand(unsigned step) const {
-    int64_t during = live, after = live;
+    int64_t during = live, after = live, saving = 0;
     for (unsigned buffer : problem.steps[step].touches) {
       int64_t bytes = problem.buffers[buffer].bytes;
       if (!isLive[buffer]) {
@@ -44,7 +44,10 @@ public:
       if (dies(buffer))
         after -= bytes;
     }
-    return {during + problem.steps[step].scratchBytes, after};
+    for (const OrderProblem::InPlace &inPlace : problem.steps[step].inPlace)
+      if (dies(inPlace.buffer))
+        saving = std::max(saving, inPlace.saving);
+    return {during + problem.steps[step].scratchBytes - saving, after};
   }
 
   bool isReady(unsigned step) const { return !executed[step] && !pendingPredecessors[step]; }
@@ -197,15 +200,70 @@ int64_t tte::getPeak(const OrderProblem &problem, ArrayRef<unsigned> order) {
   return peak;
 }
 
-/// What some step needs, whatever the order.
-static int64_t getTrivialBound(const OrderProblem &problem) {
-  int64_t bound = getStartBytes(problem);
-  for (const OrderProblem::Step &step : problem.steps) {
-    int64_t bytes = step.scratchBytes;
-    for (unsigned buffer : step.touches)
-      bytes += problem.buffers[buffer].bytes;
-    bound = std::max(bound, bytes);
+namespace {
+/// What must be live during a step, whatever the order.
+class ForcedDemand {
+public:
+  explicit ForcedDemand(const OrderProblem &problem) : problem(problem) {
+    closePrecedences();
+    touchers.assign(problem.buffers.size(), BitVector(problem.steps.size()));
+    for (auto [index, step] : enumerate(problem.steps))
+      for (unsigned buffer : step.touches)
+        touchers[buffer].set(index);
   }
+
+  int64_t getBytes(unsigned step) const {
+    int64_t bytes = problem.steps[step].scratchBytes, saving = 0;
+    for (unsigned buffer : seq<unsigned>(0, problem.buffers.size()))
+      if (touchers[buffer][step] || (existsBefore(buffer, step) && isNeededAfter(buffer, step)))
+        bytes += problem.buffers[buffer].bytes;
+    for (const OrderProblem::InPlace &inPlace : problem.steps[step].inPlace)
+      if (!isNeededAfter(inPlace.buffer, step))
+        saving = std::max(saving, inPlace.saving);
+    return bytes - saving;
+  }
+
+private:
+  bool existsBefore(unsigned buffer, unsigned step) const {
+    return problem.buffers[buffer].liveAtStart || touchers[buffer].anyCommon(ancestors[step]);
+  }
+  bool isNeededAfter(unsigned buffer, unsigned step) const {
+    return problem.buffers[buffer].liveAtEnd || touchers[buffer].anyCommon(descendants[step]);
+  }
+
+  void closePrecedences() {
+    size_t count = problem.steps.size();
+    ancestors.assign(count, BitVector(count));
+    descendants.assign(count, BitVector(count));
+    for (bool hasGrown = true; hasGrown;) {
+      hasGrown = false;
+      for (auto [index, step] : enumerate(problem.steps)) {
+        BitVector grown = ancestors[index];
+        for (unsigned predecessor : step.predecessors) {
+          grown |= ancestors[predecessor];
+          grown.set(predecessor);
+        }
+        hasGrown |= grown != ancestors[index];
+        ancestors[index] = std::move(grown);
+      }
+    }
+    for (unsigned step : seq<unsigned>(0, count))
+      for (unsigned ancestor : ancestors[step].set_bits())
+        descendants[ancestor].set(step);
+  }
+
+  const OrderProblem &problem;
+  SmallVector<BitVector> ancestors, descendants; // of steps
+  SmallVector<BitVector> touchers;               // of buffers
+};
+} // namespace
+
+/// What some step needs, whatever the order.
+static int64_t getForcedBound(const OrderProblem &problem) {
+  int64_t bound = getStartBytes(problem);
+  ForcedDemand demand(problem);
+  for (unsigned step : seq<unsigned>(0, problem.steps.size()))
+    bound = std::max(bound, demand.getBytes(step));
   return bound;
 }
 
@@ -231,7 +289,7 @@ Order tte::findOrder(const OrderProblem &problem, uint64_t stateLimit) {
   Order best;
   best.steps = orderGreedily(problem);
   best.peak = getPeak(problem, best.steps);
-  best.lowerBound = getTrivialBound(problem);
+  best.lowerBound = getForcedBound(problem);
   int64_t unknown = best.lowerBound; // budgets below have an answer
   while (unknown < best.peak) {
     int64_t budget = unknown + (best.peak - unknown) / 2;

@@ -100,6 +100,26 @@ static SmallVector<Lifetime> getLifetimes(const MemoryModel &model) {
   return lifetimes;
 }
 
+/// The pairs of a step whose operand dies with it. Those that save the whole result exclude each
+/// other, for each operand is as large as the result; of others the best one stands.
+static void addPairs(const Step &step, ArrayRef<Lifetime> lifetimes,
+                     SmallVectorImpl<OverlapPair> &pairs) {
+  auto dies = [&](const InPlace &inPlace) {
+    return lifetimes[inPlace.operand].last == lifetimes[inPlace.result].first;
+  };
+  auto savesAll = [&](const InPlace &inPlace) {
+    return inPlace.saving == lifetimes[inPlace.result].bytes;
+  };
+  const InPlace *best = nullptr;
+  for (const InPlace &inPlace : step.inPlace)
+    if (dies(inPlace) && (!best || inPlace.saving > best->saving))
+      best = &inPlace;
+  for (const InPlace &inPlace : step.inPlace)
+    if (&inPlace == best ||
+        (dies(inPlace) && inPlace.result == best->result && savesAll(*best) && savesAll(inPlace)))
+      pairs.push_back({inPlace.operand, inPlace.result, inPlace.overlap});
+}
+
 static std::optional<unsigned> findInput(func::FuncOp function, const MemoryModel &model) {
   for (BlockArgument argument : function.getArguments())
     if (getArgumentRole(function, argument.getArgNumber()) == Role::input)
@@ -112,8 +132,12 @@ static FailureOr<FunctionPlan> readFunction(func::FuncOp function) {
   if (failed(model) || failed(model->verifyOrder()) || failed(verifyStateResults(function, *model)))
     return failure();
   SmallVector<Lifetime> lifetimes = getLifetimes(*model);
+  SmallVector<OverlapPair> pairs;
+  for (const Step &step : model->getSteps())
+    addPairs(step, lifetimes, pairs);
   std::optional<unsigned> input = findInput(function, *model);
-  return FunctionPlan{function, std::move(*model), std::move(lifetimes), {}, input, {}};
+  return FunctionPlan{function, std::move(*model), std::move(lifetimes), std::move(pairs), input,
+                      {}};
 }
 
 /// Places every function, the input at one offset in all of them. Returns the height.

@@ -20,7 +20,10 @@ static OrderProblem getProblem(const MemoryModel &model) {
   for (const Step &step : model.getSteps()) {
     SetVector<unsigned> touches(step.reads.begin(), step.reads.end());
     touches.insert(step.writes.begin(), step.writes.end());
-    problem.steps.push_back({step.predecessors, touches.takeVector(), step.scratchBytes});
+    auto inPlace = llvm::map_to_vector(step.inPlace, [](const InPlace &inPlace) {
+      return OrderProblem::InPlace{inPlace.operand, inPlace.saving};
+    });
+    problem.steps.push_back({step.predecessors, touches.takeVector(), inPlace, step.scratchBytes});
   }
   return problem;
 }

@@ -33,9 +33,9 @@ def check(module: ir.Module) -> list[Violation]:
     """The faults of a module after `tte-plan-memory`; none if the plan is sound.
 
     Sound means: buffers are aligned and lie in their space; a call reads only values that are
-    intact; it writes over what it reads only where its kernel works element by element; states
-    are disjoint, at one place in all functions, written once in training and after every reader
-    of the old value, never in inference; loss and scores are intact at the end.
+    intact; it writes over what it reads only where its kernel has read that for the last time;
+    states are disjoint, at one place in all functions, written once in training and after every
+    reader of the old value, never in inference; loss and scores are intact at the end.
     """
     program = read(module)
     violations = list(_check_states(program))
@@ -198,16 +198,8 @@ class _Replay:
         for index, output in enumerate(call.outputs):
             if any(output.overlaps(other) for other in call.outputs[:index]):
                 self._report("outputs overlap each other")
-            overwritable = kernel.in_place[index] if index < len(kernel.in_place) else frozenset()
             for number, source in enumerate(call.inputs):
-                if not output.overlaps(source):
-                    continue
-                same = (output.offset, output.size, output.width) == (
-                    source.offset,
-                    source.size,
-                    source.width,
-                )
-                if not same or number not in overwritable:
+                if output.overlaps(source) and not _is_safe(kernel, number, source, output):
                     self._report(
                         f"output {index} at {output.offset} overwrites input {number} at "
                         f"{source.offset}, which the kernel still reads"
@@ -219,3 +211,11 @@ class _Replay:
             count = self._updated.get(name, 0)
             if count != int(trains):
                 self._report(f"state {name} is written {count} times, expected {int(trains)}")
+
+
+def _is_safe(kernel: Kernel, argument: int, source: Span, output: Span) -> bool:
+    """Whether the kernel reads every byte of `source` before it writes `output` over it."""
+    walk = kernel.walk()
+    return walk is not None and walk.allows(
+        argument, source.offset, source.width, output.offset, output.width
+    )

@@ -4,23 +4,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 
 from mlir import ir
 from mlir.dialects import func, quant
 
 from ..dialects import tte
 from ..errors import TTEError
-
-# Operands that these ops combine with their result element by element: they may be overwritten.
-_ELEMENTWISE = {
-    "tte.add": (0, 1),
-    "tte.apply_mask": (0,),
-    "tte.clamp": (0,),
-    "tte.clamp_grad": (0, 1),
-    "tte.scale_gradient": (0,),
-    "tte.sgd": (0, 1),
-}
+from .traversal import Walk, walk
 
 
 @dataclass(frozen=True)
@@ -61,12 +54,12 @@ class Call:
 
 @dataclass(frozen=True)
 class Kernel:
-    """Shapes and element widths of arguments and results, and per result the arguments that
-    it may overwrite in place."""
+    """Shapes and element widths of arguments and results, and the order in which it reads and
+    writes them, worked out where it is asked for."""
 
     arguments: tuple[tuple[tuple[int, ...], int], ...]
     results: tuple[tuple[tuple[int, ...], int], ...]
-    in_place: tuple[frozenset[int], ...]
+    walk: Callable[[], Walk | None]
 
 
 @dataclass
@@ -195,32 +188,8 @@ def _layout(kind: ir.Type) -> tuple[tuple[int, ...], int]:
 def _read_kernel(op: tte.KernelOp) -> Kernel:
     block = op.body.blocks[0]
     results = list(block.operations)[-1].operation.operands
-    overwritable = (
-        frozenset(
-            argument.arg_number
-            for argument in block.arguments
-            if len(results) == 1 and _reaches_elementwise(argument, results[0])
-        )
-        for _ in results
-    )
     return Kernel(
         arguments=tuple(_layout(argument.type) for argument in block.arguments),
         results=tuple(_layout(result.type) for result in results),
-        in_place=tuple(overwritable),
+        walk=cache(lambda: walk(op)),
     )
-
-
-def _reaches_elementwise(value: ir.Value, result: ir.Value) -> bool:
-    """Whether element i of `value` is read for element i of `result` alone."""
-    uses = list(value.uses)
-    for use in uses:
-        op, operand = use.owner, use.operand_number
-        if op.name == "tte.yield":
-            independent = value == result
-        elif operand in _ELEMENTWISE.get(op.name, ()):
-            independent = _reaches_elementwise(op.results[0], result)
-        else:
-            independent = False
-        if not independent:
-            return False
-    return bool(uses)

@@ -71,15 +71,16 @@ def call_kernel(op: tte.CallOp, frame: Frame) -> list[np.ndarray]:
 
 
 def _require_disjoint(op: tte.CallOp, frame: Frame) -> None:
-    """What a call writes may overlap nothing else, but an output may be the buffer of an input."""
+    """What a call writes may overlap nothing else, but an output may lie over inputs: whether the
+    kernel has read them by then is a matter of its traversal, which is not known here."""
     inputs = frame.arrays(op.inputs) + frame.arrays(op.tables)
     scratch, outputs = frame.arrays(op.scratch), frame.arrays(op.outputs)
     written = scratch + outputs
     clashes = [
         (a, b)
         for index, a in enumerate(written)
-        for b in written[index + 1 :] + inputs
-        if np.may_share_memory(a, b) and not (index >= len(scratch) and _same_bytes(a, b))
+        for b in written[index + 1 :] + (inputs if index < len(scratch) else [])
+        if np.may_share_memory(a, b)
     ]
     if clashes:
         a, b = clashes[0]
@@ -87,10 +88,6 @@ def _require_disjoint(op: tte.CallOp, frame: Frame) -> None:
             f"{op.layer}: {op.kernel} writes a buffer of {a.nbytes} bytes that overlaps another "
             f"one of {b.nbytes} bytes"
         )
-
-
-def _same_bytes(a: np.ndarray, b: np.ndarray) -> bool:
-    return a.nbytes == b.nbytes and a.ctypes.data == b.ctypes.data
 
 
 @semantics(tte.RequireFiniteOp)

@@ -51,7 +51,10 @@ def Schedule : Pass<"tte-schedule", "::mlir::func::FuncOp"> {
     old value (MCUNetV3, section 3.3, reorders updates likewise). The peak is the largest
     sum, over the dispatches, of the bytes in the arena that are live while it
     runs: its operands, its results and scratch included, state and constants
-    not.
+    not. Where a dispatch is the last to read an operand and its kernel may
+    write the result over it (`getOverlap` in `tte/Passes/Overlap.h`), both
+    count as the bytes from the lower begin to the higher end when they lie as
+    close as that allows; of several such pairs one saves its bytes.
 
     The search is exact (binary search on the budget, memoised depth-first
     search over sets of executed dispatches) up to `search-limit` sets a budget;
@@ -76,7 +79,9 @@ def PlanMemory : Pass<"tte-plan-memory", "::mlir::ModuleOp"> {
 
     The state space is one for all functions: the step counter first, then the
     states in the order of the arguments. Arena: values that live at one time
-    are disjoint (greedy by size, lowest offset that fits); the input lies at
+    are disjoint (greedy by size, lowest offset that fits), but for a result
+    over an operand that dies where the traversal of the kernel allows the
+    distance; the input lies at
     the same offset in every function; loss and scores stay to the end.
 
     What the caller must know stands on the buffers: `tte.role` and `tte.state`

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""When kernels read and write: what must be known to judge a result over an operand.
+
+Stated here anew for each kind of op, from its shapes; the planner's distances are not looked at.
+Time is counted in steps of the kernel; in each, it reads before it writes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from mlir import ir
+
+from ..dialects import tte
+
+# Operands of which these ops read element i for element i of their result.
+_ELEMENTWISE = {
+    "tte.add": (0, 1),
+    "tte.apply_mask": (0,),
+    "tte.clamp": (0,),
+    "tte.clamp_grad": (0, 1),
+    "tte.dequantize": (0,),
+    "tte.mean_squared_error_grad": (0, 1),
+    "tte.quantize": (0,),
+    "tte.scale_gradient": (0,),
+    "tte.sgd": (0, 1),
+}
+_NEVER = -1
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Of a root op: per element of the result when it is written first, per element of an operand
+    when it is read last. Operands that are missing are read at any time. Where `is_ordered` is
+    false the times of different elements cannot be compared."""
+
+    writes: np.ndarray
+    reads: dict[int, np.ndarray]
+    is_ordered: bool = True
+
+
+@dataclass(frozen=True)
+class Walk:
+    """The same for a kernel: of all its results, and of its arguments."""
+
+    writes: np.ndarray
+    reads: dict[int, np.ndarray]
+    is_ordered: bool
+
+    def allows(
+        self, argument: int, offset: int, width: int, result_offset: int, result_width: int
+    ) -> bool:
+        """Whether the result may lie at `result_offset` while the argument lies at `offset`, with
+        elements of `result_width` and `width` bytes."""
+        if argument not in self.reads:
+            return False
+        if not self.is_ordered and (offset, width) != (result_offset, result_width):
+            return False
+        reads = np.repeat(self.reads[argument], width)
+        writes = np.repeat(self.writes, result_width)
+        begin = max(offset, result_offset)
+        end = min(offset + len(reads), result_offset + len(writes))
+        read = reads[begin - offset : end - offset]
+        return bool((read <= writes[begin - result_offset : end - result_offset]).all())
+
+
+def walk(kernel: tte.KernelOp) -> Walk | None:
+    """How `kernel` walks; None where nothing is known of its order."""
+    block = kernel.body.blocks[0]
+    ops = list(block.operations)
+    roots = [op for op in ops[:-1] if op.operation.name not in _ELEMENTWISE]
+    if len(roots) > 1 or tte.enum_keyword(kernel.operation.attributes["strategy"]) != "plain":
+        return None
+    results = ops[-1].operation.operands
+    clock = _clock(roots[0].operation) if roots else _in_order(results[0].type)
+    if clock is None or any(_elements(result.type) != len(clock.writes) for result in results):
+        return None
+    root = roots[0].operation if roots else None
+    reads = {}
+    for argument in block.arguments:
+        times = [_last_read(use, root, clock) for use in argument.uses]
+        if times and all(time is not None for time in times):
+            reads[argument.arg_number] = np.maximum.reduce(times)
+    return Walk(clock.writes, reads, clock.is_ordered)
+
+
+def _last_read(use: ir.OpOperand, root: ir.Operation | None, clock: Clock) -> np.ndarray | None:
+    op, operand = use.owner.operation, use.operand_number
+    if root is not None and op == root:
+        return clock.reads.get(operand)
+    if op.name == "tte.yield" or operand in _ELEMENTWISE.get(op.name, ()):
+        return clock.writes
+    return None
+
+
+def _clock(root: ir.Operation) -> Clock | None:
+    state = _ROOTS.get(root.name)
+    return state(root) if state else None
+
+
+def _in_order(type_: ir.Type) -> Clock:
+    return Clock(np.arange(_elements(type_)), {})
+
+
+# What root ops do ------------------------------------------------------------------------------
+
+
+def _slice(op: ir.Operation) -> Clock:
+    """Element by element, in the order of the result."""
+    shape, box = _shape(op.operands[0]), _shape(op.results[0])
+    writes = np.arange(math.prod(box))
+    reads = np.full(shape, _NEVER)
+    offsets = _integers(op, "offsets")
+    reads[tuple(slice(o, o + n) for o, n in zip(offsets, box, strict=True))] = writes.reshape(box)
+    return Clock(writes, {0: reads.reshape(-1)})
+
+
+def _reshape(op: ir.Operation) -> Clock:
+    writes = np.arange(_elements(op.results[0].type))
+    return Clock(writes, {0: writes})
+
+
+def _clamp_mask(op: ir.Operation) -> Clock:
+    """Byte by byte of the mask, each from eight values."""
+    writes = np.arange(_elements(op.results[0].type))
+    return Clock(writes, {0: np.arange(_elements(op.operands[0].type)) // 8})
+
+
+def _pool(op: ir.Operation) -> Clock:
+    """Pixel by pixel of the result, channel by channel in it; each reads its window."""
+    windows = _windows(op, _shape(op.operands[0]), _shape(op.results[0]))
+    return _by_pixel(_shape(op.operands[0]), _shape(op.results[0]), windows)
+
+
+def _pool_grad(op: ir.Operation) -> Clock:
+    """Pixel by pixel of the result, which reads the windows that cover it."""
+    small, large = _shape(op.operands[0]), _shape(op.results[0])
+    covers = [[] for _ in range(large[1])], [[] for _ in range(large[2])]
+    for axis, windows in enumerate(_windows(op, large, small)):
+        for output, (begin, end) in enumerate(windows):
+            for place in range(begin, end):
+                covers[axis][place].append(output)
+    spans = tuple(
+        [(min(outputs), max(outputs) + 1) if outputs else (0, 0) for outputs in axis]
+        for axis in covers
+    )
+    return _by_pixel(small, large, spans)
+
+
+def _windows(
+    op: ir.Operation, large: tuple[int, ...], small: tuple[int, ...]
+) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Per output row, and per output column, the range of inputs that its window covers."""
+    kernel, padding = _integers(op, "kernel"), _integers(op, "padding")
+    strides = _integers(op, "strides")
+
+    def covered(axis: int) -> list[tuple[int, int]]:
+        begins = (i * strides[axis] - padding[2 * axis] for i in range(small[1 + axis]))
+        extent = large[1 + axis]
+        return [(max(begin, 0), min(begin + kernel[axis], extent)) for begin in begins]
+
+    return covered(0), covered(1)
+
+
+def _by_pixel(
+    source: tuple[int, ...],
+    result: tuple[int, ...],
+    windows: tuple[list[tuple[int, int]], list[tuple[int, int]]],
+) -> Clock:
+    """Each channel of result pixel (y, x) reads that of the source in windows[0][y] x
+    windows[1][x]."""
+    images, rows, columns, channels = result
+    last = np.full(source[:3], _NEVER)
+    pixel = 0
+    for image in range(images):
+        for top, bottom in windows[0]:
+            for left, right in windows[1]:
+                last[image, top:bottom, left:right] = pixel
+                pixel += 1
+    reads = np.where(last[..., None] < 0, _NEVER, last[..., None] * channels + np.arange(channels))
+    return Clock(np.arange(images * rows * columns * channels), {0: reads.reshape(-1)})
+
+
+def _once(op: ir.Operation) -> Clock:
+    """Every element of the result once, in an order that is not known."""
+    return Clock(np.arange(_elements(op.results[0].type)), {}, is_ordered=False)
+
+
+_ROOTS: dict[str, Callable[[ir.Operation], Clock | None]] = {
+    "tte.avg_pool2d": _pool,
+    "tte.avg_pool2d_grad": _pool_grad,
+    "tte.bias_grad": _once,
+    "tte.clamp_mask": _clamp_mask,
+    "tte.conv2d_weight_grad": _once,
+    "tte.dense_weight_grad": _once,
+    "tte.max_pool2d": _pool,
+    "tte.reshape": _reshape,
+    "tte.slice": _slice,
+}
+
+
+def _shape(value: ir.Value) -> tuple[int, ...]:
+    return tuple(ir.ShapedType(value.type).shape)
+
+
+def _elements(type_: ir.Type) -> int:
+    return math.prod(ir.ShapedType(type_).shape)
+
+
+def _integers(op: ir.Operation, name: str) -> list[int]:
+    return list(ir.DenseI64ArrayAttr(op.attributes[name]))
