@@ -17,6 +17,11 @@ struct ConvShape {
 
   int64_t groupInputs() const { return inputChannels / groups; }
   int64_t groupOutputs() const { return outputChannels / groups; }
+  /// One row of pixels without neighbours.
+  bool isPointwise() const {
+    return batch == 1 && rows.kernel * columns.kernel == 1 && rows.input * rows.output == 1 &&
+           columns.input == columns.output;
+  }
 };
 
 ConvShape getConvShape(Conv2DOp op);

@@ -29,6 +29,9 @@ struct KernelTarget {
   /// Whether there are the DSP instructions of Armv7E-M: products of pairs of 16-bit integers.
   bool dsp = false;
 
+  /// Whether one instruction loads several f32: scalar targets with these DSP instructions have it.
+  bool hasLoadMultiple() const { return dsp && vectorWidth == 1; }
+
   /// Accumulators of 32-bit integers that stay in registers, beside addresses and factors.
   /// Code generators move loads up: more accumulators than that spill.
   int64_t integerAccumulators() const { return vectorWidth == 1 ? 4 : 12; }

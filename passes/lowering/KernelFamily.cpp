@@ -11,6 +11,7 @@ const FamilyList &tte::getKernelFamilies() {
     FamilyList list;
     addDepthwiseFamilies(list);
     addConvForwardFamily(list);
+    addPointwiseInputGradientFamily(list);
     addConvInputGradientFamily(list);
     addConvWeightGradientFamily(list);
     addBiasGradientFamily(list);

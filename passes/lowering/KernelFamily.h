@@ -48,6 +48,7 @@ public:
 using FamilyList = llvm::SmallVector<std::unique_ptr<KernelFamily>>;
 
 void addConvForwardFamily(FamilyList &families);
+void addPointwiseInputGradientFamily(FamilyList &families);
 void addConvInputGradientFamily(FamilyList &families);
 void addConvWeightGradientFamily(FamilyList &families);
 void addDepthwiseFamilies(FamilyList &families);

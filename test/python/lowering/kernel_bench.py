@@ -154,13 +154,14 @@ class Bench:
             context.allow_unregistered_dialects = True
             module = ir.Module.parse(self._text)
             _run_passes(module, f"tte-lower-kernels{{{target.lowering_options}}},canonicalize,cse")
-            globals_, ordinals = {}, {}
+            globals_, ordinals, signatures = {}, {}, {}
             for op in module.body.operations:
                 if op.operation.name == "ml_program.global":
                     globals_[op.sym_name.value] = np.array(op.value)
                 if op.operation.name == "builtin.module":
                     for ordinal, function in enumerate(op.regions[0].blocks[0]):
                         ordinals[function.sym_name.value] = ordinal
+                        signatures[function.sym_name.value] = function.type.inputs
             placed: dict[str, int] = {}
 
             def offset_of(buffer: ir.Value) -> int:
@@ -178,9 +179,14 @@ class Bench:
             for op in _function(module, "run"):
                 if isinstance(op.operation.opview, tte.CallOp):
                     callee = str(op.operation.attributes["kernel"]).rsplit("@", 1)[1].strip('"')
-                    calls.append(
-                        (ordinals[callee], [offset_of(value) for value in op.operation.operands])
-                    )
+                    buffers = [offset_of(value) for value in op.operation.operands]
+                    if len(buffers) < len(signatures[callee]):
+                        # the plan would have reserved scratch, which stands before the outputs
+                        place = len(buffers) - len(op.outputs)
+                        buffers.insert(place, len(memory))
+                        memory.extend(b"\xaa" * signatures[callee][place].shape[0])
+                        memory.extend(bytes(-len(memory) % _ALIGNMENT))
+                    calls.append((ordinals[callee], buffers))
             _run_passes(module, "tte-export-hal")
             text = module.operation.get_asm(print_generic_op_form=True)
         return calls, memory, text

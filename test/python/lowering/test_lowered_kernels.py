@@ -116,6 +116,21 @@ class Conv:
             f"{self.name}_input_grad", kernel(operands, op, self.input_gradient), macs=self.macs
         )
 
+    def masked_input_grad(self) -> Case:
+        """With the clamp of the layer below in the same kernel."""
+        names = ", ".join(f"%{i + 1}" for i in range(len(self.weights)))
+        types = [self.gradient, *self.weights]
+        arguments = ", ".join(f"%{i}: {kind}" for i, kind in enumerate([*types, self.input]))
+        body = (
+            f"^bb0({arguments}):\n"
+            f"%g = tte.conv2d_input_grad %0 weights({names}) {self.attributes} : "
+            f"({', '.join(types)}) -> {self.input_gradient}\n"
+            f"%r = tte.clamp_grad %g, %{len(types)} <-128.0, 127.0> : "
+            f"({self.input_gradient}, {self.input}) -> {self.input_gradient}\n"
+            f"tte.yield %r : {self.input_gradient}"
+        )
+        return Case(f"{self.name}_masked_input_grad", body, macs=self.macs)
+
     def weight_grad(self, part: int = 0) -> Case:
         shape = self.weight_shapes[part]
         axis = 3 if self.depthwise else 2
@@ -162,6 +177,9 @@ def network_cases() -> list[Case]:
     convs = [
         Conv("pointwise", size=(4, 6), channels=(12, 16)),
         Conv("pointwise_tiny", size=(1, 2), channels=(9, 5)),
+        # sums in several chunks, of one size and of two
+        Conv("pointwise_long", size=(3, 3), channels=(13, 264)),
+        Conv("pointwise_prime", size=(2, 3), channels=(8, 263)),
         Conv("pointwise_parts", size=(4, 4), channels=(24, 11), parts=(7, 17), batch=2),
         Conv("strided", size=(5, 6), channels=(8, 16), stride=2),
         Conv("stem", size=(9, 8), channels=(3, 16), kernel=3, stride=2, padding=(1, 1, 1, 1)),
@@ -228,6 +246,8 @@ def network_cases() -> list[Case]:
     by_name = {c.name: c for c in convs}
     for name in ("pointwise_parts", "split", "dw_parts"):
         cases += [by_name[name].weight_grad(1), by_name[name].update(1)]
+    masked = ("pointwise", "pointwise_long", "pointwise_prime", "depthwise", "dw_stride")
+    cases += [by_name[name].masked_input_grad() for name in (*masked, "dw_parts")]
     cases.append(by_name["pointwise"].update(rounding="nearest"))
     cases.append(
         Conv(

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "Pointers.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace tte;
+
+static Type getPointerType(KernelBuilder &kernel) {
+  return LLVM::LLVMPointerType::get(kernel.builder.getContext());
+}
+
+static Value toWord(KernelBuilder &kernel, Value index) {
+  return arith::IndexCastOp::create(kernel.builder, kernel.loc, kernel.builder.getI64Type(), index);
+}
+
+static Value addBytes(KernelBuilder &kernel, Value base, LLVM::GEPArg bytes) {
+  return LLVM::GEPOp::create(kernel.builder, kernel.loc, getPointerType(kernel),
+                             kernel.builder.getI8Type(), base, ArrayRef(bytes));
+}
+
+Pointer tte::getPointer(KernelBuilder &kernel, Value buffer, Index index) {
+  Value address =
+      memref::ExtractAlignedPointerAsIndexOp::create(kernel.builder, kernel.loc, buffer);
+  Pointer pointer(LLVM::IntToPtrOp::create(kernel.builder, kernel.loc, getPointerType(kernel),
+                                           toWord(kernel, address)));
+  unsigned bits = cast<MemRefType>(buffer.getType()).getElementTypeBitWidth();
+  return advance(kernel, pointer, kernel.mul(index, bits / 8));
+}
+
+Pointer tte::advance(KernelBuilder &kernel, Pointer pointer, Index bytes) {
+  if (bytes.base)
+    pointer.base = addBytes(kernel, pointer.base, toWord(kernel, bytes.base));
+  return pointer + bytes.offset;
+}
+
+Value tte::materialize(KernelBuilder &kernel, Pointer pointer) {
+  return pointer.offset ? addBytes(kernel, pointer.base, int32_t(pointer.offset)) : pointer.base;
+}
+
+/// Vectors lie at multiples of their element's size.
+static unsigned getAlignment(Type type) {
+  return std::max(1u, getElementTypeOrSelf(type).getIntOrFloatBitWidth() / 8);
+}
+
+Value tte::loadAt(KernelBuilder &kernel, Type type, Pointer pointer, Order order) {
+  return LLVM::LoadOp::create(kernel.builder, kernel.loc, type, materialize(kernel, pointer),
+                              getAlignment(type), /*isVolatile=*/order == Order::AsWritten);
+}
+
+void tte::storeAt(KernelBuilder &kernel, Value value, Pointer pointer) {
+  LLVM::StoreOp::create(kernel.builder, kernel.loc, value, materialize(kernel, pointer),
+                        getAlignment(value.getType()));
+}
+
+/// vldmia: no pattern of the code generator gives loads consecutive registers.
+static SmallVector<Value> loadMultiple(KernelBuilder &kernel, Value &pointer, int64_t count) {
+  OpBuilder &builder = kernel.builder;
+  std::string registers, constraints;
+  for (int64_t i = 0; i < count; ++i) {
+    // The last registers: the code generator gives the first ones to accumulators.
+    std::string name = "s" + std::to_string(32 - count + i);
+    registers += (i ? ", " : "") + name;
+    constraints += "={" + name + "},";
+  }
+  std::string last = std::to_string(count);
+  SmallVector<Type> types(count, builder.getF32Type());
+  types.push_back(getPointerType(kernel));
+  auto result = LLVM::LLVMStructType::getLiteral(builder.getContext(), types);
+  Value loaded = LLVM::InlineAsmOp::create(builder, kernel.loc, result, ValueRange(pointer),
+                                           "vldmia $" + last + "!, {" + registers + "}",
+                                           constraints + "=r," + last, /*has_side_effects=*/true,
+                                           /*is_align_stack=*/false, LLVM::TailCallKind::None,
+                                           LLVM::AsmDialectAttr(), /*operand_attrs=*/ArrayAttr())
+                     .getResult(0);
+  SmallVector<Value> values;
+  for (int64_t i = 0; i <= count; ++i)
+    values.push_back(LLVM::ExtractValueOp::create(builder, kernel.loc, loaded, i));
+  pointer = values.pop_back_val();
+  return values;
+}
+
+SmallVector<Value> tte::loadRealsAndAdvance(KernelBuilder &kernel, Value &pointer, int64_t count) {
+  if (kernel.target.hasLoadMultiple())
+    return loadMultiple(kernel, pointer, count);
+  SmallVector<Value> values;
+  for (int64_t i = 0; i < count; ++i)
+    values.push_back(
+        loadAt(kernel, kernel.builder.getF32Type(), Pointer(pointer, 4 * i), Order::AsWritten));
+  pointer = materialize(kernel, Pointer(pointer, 4 * count));
+  return values;
+}
+
+SmallVector<Value> tte::loopPointers(KernelBuilder &kernel, Value end,
+                                     SmallVectorImpl<Value> &pointers, ArrayRef<Value> carried,
+                                     PointerBody body) {
+  OpBuilder &builder = kernel.builder;
+  SmallVector<Value> init(pointers.begin(), pointers.end());
+  llvm::append_range(init, carried);
+  size_t count = pointers.size();
+  auto loop = scf::WhileOp::create(
+      builder, kernel.loc, ValueRange(init).getTypes(), init,
+      [&](OpBuilder &, Location loc, ValueRange arguments) {
+        SmallVector<Value> moved(arguments.take_front(count));
+        SmallVector<Value> next = body(moved, SmallVector<Value>(arguments.drop_front(count)));
+        Value goesOn = LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::ne, moved[0], end);
+        llvm::append_range(moved, next);
+        scf::ConditionOp::create(builder, loc, goesOn, moved);
+      },
+      [&](OpBuilder &, Location loc, ValueRange arguments) {
+        scf::YieldOp::create(builder, loc, arguments);
+      });
+  pointers.assign(loop.result_begin(), loop.result_begin() + count);
+  return SmallVector<Value>(loop.getResults().drop_front(count));
+}
+
+Value tte::getEnd(KernelBuilder &kernel, Pointer pointer, Index bytes) {
+  Value end = materialize(kernel, advance(kernel, pointer, bytes));
+  return LLVM::LaunderInvariantGroupOp::create(kernel.builder, kernel.loc, end);
+}

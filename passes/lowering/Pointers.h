@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Memory accesses and loops over addresses. Loops over memrefs leave the choice of addresses to
+// the code generator, which spends instructions on them in tight loops; here a loop advances its
+// pointers itself and ends where the first of them arrives.
+#ifndef TTE_LOWERING_POINTERS_H
+#define TTE_LOWERING_POINTERS_H
+
+#include "KernelBuilder.h"
+
+namespace tte {
+
+/// An address whose constant part is known: base + offset bytes.
+struct Pointer {
+  mlir::Value base;
+  int64_t offset = 0;
+
+  Pointer(mlir::Value base, int64_t offset = 0) : base(base), offset(offset) {}
+  Pointer operator+(int64_t bytes) const { return Pointer(base, offset + bytes); }
+};
+
+/// Whether the code generator may move a load. In loops with many accumulators it moves loads up
+/// and then spills; loads that stay in place avoid that.
+enum class Order { Free, AsWritten };
+
+/// The address of element `index` of `buffer`.
+Pointer getPointer(KernelBuilder &kernel, mlir::Value buffer, Index index = 0);
+/// `pointer` moved by a number of bytes.
+Pointer advance(KernelBuilder &kernel, Pointer pointer, Index bytes);
+/// The address as a value, of type !llvm.ptr.
+mlir::Value materialize(KernelBuilder &kernel, Pointer pointer);
+
+/// A scalar or vector of `type`; addresses are multiples of the size of an element.
+mlir::Value loadAt(KernelBuilder &kernel, mlir::Type type, Pointer pointer,
+                   Order order = Order::Free);
+void storeAt(KernelBuilder &kernel, mlir::Value value, Pointer pointer);
+/// `count` consecutive f32, by one instruction where the target has it; advances `pointer`.
+llvm::SmallVector<mlir::Value> loadRealsAndAdvance(KernelBuilder &kernel, mlir::Value &pointer,
+                                                   int64_t count);
+
+/// Runs `body` until it leaves its first pointer at `end`, at least once. The body advances the
+/// pointers that it gets and returns the next carried values. On return the pointers are those
+/// that the loop ends with.
+using PointerBody = llvm::function_ref<llvm::SmallVector<mlir::Value>(
+    llvm::MutableArrayRef<mlir::Value> pointers, llvm::ArrayRef<mlir::Value> carried)>;
+llvm::SmallVector<mlir::Value> loopPointers(KernelBuilder &kernel, mlir::Value end,
+                                            llvm::SmallVectorImpl<mlir::Value> &pointers,
+                                            llvm::ArrayRef<mlir::Value> carried, PointerBody body);
+/// The address `bytes` after `pointer`, to end a loop at: the code generator keeps it in a
+/// register instead of counting iterations beside the pointers.
+mlir::Value getEnd(KernelBuilder &kernel, Pointer pointer, Index bytes);
+
+} // namespace tte
+
+#endif // TTE_LOWERING_POINTERS_H
