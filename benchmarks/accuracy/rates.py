@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The search for a learning rate: the same number of trials for every row. Knows only numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+COARSE = 4.0
+"""Factor between the rates of the first trials."""
+
+Accuracies = Callable[[Sequence[float]], Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The best rate, what each trial gave, and whether worse rates were tried on both sides."""
+
+    rate: float
+    trials: dict[float, float]
+
+    @property
+    def is_interior(self) -> bool:
+        """Whether the best rate lies inside the range that was tried."""
+        return min(self.trials) < self.rate < max(self.trials)
+
+
+def choose(accuracies: Accuracies, start: float, rounds: int) -> Choice:
+    """Tries three rates a factor of 4 apart, then two in each further round.
+
+    A round goes outward by that factor while the best rate lies at an edge, else into the gaps
+    beside the best. A search that still ends at an edge says so in `is_interior`. Of equal
+    accuracies the smaller rate wins.
+    """
+    tried: dict[float, float] = {}
+    candidates = [start / COARSE, start, start * COARSE]
+    for _ in range(rounds):
+        tried.update(zip(candidates, accuracies(candidates), strict=True))
+        candidates = _next(tried)
+    return Choice(_best(tried), tried)
+
+
+def trial_count(rounds: int) -> int:
+    """How many rates `choose` tries."""
+    return 3 + 2 * (rounds - 1)
+
+
+def _best(tried: dict[float, float]) -> float:
+    return max(sorted(tried), key=tried.__getitem__)
+
+
+def _next(tried: dict[float, float]) -> list[float]:
+    best, rates = _best(tried), sorted(tried)
+    if best == rates[0]:
+        return [best / COARSE, best / COARSE**2]
+    if best == rates[-1]:
+        return [best * COARSE, best * COARSE**2]
+    position = rates.index(best)
+    return [(best * neighbour) ** 0.5 for neighbour in (rates[position - 1], rates[position + 1])]

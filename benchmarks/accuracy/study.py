@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The rows of the study and what a row does on a task: choose a rate, train with each seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from benchmarks.accuracy.device import DeviceTrainer, Run
+from benchmarks.accuracy.fp32 import Fp32Trainer
+from benchmarks.accuracy.rates import Choice, choose
+from benchmarks.accuracy.tasks import TASKS, Images, Task
+
+DEFAULT = "stochastic"
+"""The rule of the default recipe."""
+
+_RATE = 4e-3
+_RATE_WITHOUT_SCALING = 16.0
+"""Where the search starts: without quantization-aware scaling a step in the grid is s**2 times
+smaller, s about 1e-2."""
+
+
+class Trainer(Protocol):
+    def accuracies(
+        self, task: Task, images: Sequence[Images], held_out: Images, runs: Sequence[Run]
+    ) -> list[float]: ...
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table. With `rate_of` the rates are those of another row, not its own."""
+
+    name: str
+    network: str
+    scheme: str
+    rule: str
+    trainer: Trainer
+    start: float = _RATE
+    rate_of: str | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a row gave on a task: percent of the test images by seed, and how its rate came."""
+
+    row: str
+    task: str
+    rate: float
+    trials: dict[str, float]
+    accuracies: dict[str, float]
+
+    @property
+    def is_interior(self) -> bool:
+        """Whether lower and higher rates were tried and found no better."""
+        rates = [float(rate) for rate in self.trials]
+        return not rates or min(rates) < self.rate < max(rates)
+
+
+@dataclass(frozen=True)
+class Study:
+    """`rounds` of the search for a rate; `cut` shortens all tasks (`--quick`)."""
+
+    models: Path
+    schemes: Path
+    rounds: int = 3
+    cut: tuple[int, int] | None = None
+    rows: tuple[Row, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rows", tuple(self._rows()))
+
+    def task(self, name: str) -> Task:
+        task = TASKS[name]
+        return task if self.cut is None else task.shortened(*self.cut)
+
+    def run(self, row: Row, task: Task, known: Choice | None) -> Outcome:
+        """Chooses a rate unless it is `known` from another row, then trains with every seed."""
+        choice = known or self._choose(row, task)
+        seeds = range(task.seeds)
+        accuracies = row.trainer.accuracies(
+            task,
+            [task.training(seed) for seed in seeds],
+            task.test(),
+            [Run(choice.rate, seed) for seed in seeds],
+        )
+        return Outcome(
+            row.name,
+            task.name,
+            choice.rate,
+            {} if known else {str(rate): value for rate, value in choice.trials.items()},
+            {str(seed): value for seed, value in zip(seeds, accuracies, strict=True)},
+        )
+
+    def _choose(self, row: Row, task: Task) -> Choice:
+        images, validation = task.trial(), task.validation()
+
+        def accuracies(rates: Sequence[float]) -> list[float]:
+            runs = [Run(rate, 0) for rate in rates]
+            return row.trainer.accuracies(task, [images] * len(runs), validation, runs)
+
+        return choose(accuracies, row.start, self.rounds)
+
+    def _rows(self) -> Iterator[Row]:
+        mcunet, middle = self.models / "mcunet-5fps.pkl", str(self.schemes / "mcunet-99kb.yaml")
+        yield Row("fp32", "mcunet", "99 KB", "fp32 (PyTorch)", Fp32Trainer(mcunet, middle))
+        for rule in (DEFAULT, "residual", "nearest"):
+            trainer = DeviceTrainer(mcunet, middle, rounding=rule)
+            yield Row(rule, "mcunet", "99 KB", rule, trainer)
+        without = DeviceTrainer(mcunet, middle, qas=False)
+        yield Row("no-qas", "mcunet", "99 KB", "stochastic, no QAS", without, _RATE_WITHOUT_SCALING)
+        for qas in (True, False):
+            trainer = DeviceTrainer(mcunet, middle, qas=qas, real_classifier=True)
+            title = f"stochastic, {'' if qas else 'no '}QAS, f32 classifier, shared rate"
+            name = "qas-real" if qas else "no-qas-real"
+            yield Row(name, "mcunet", "99 KB", title, trainer, rate_of=DEFAULT)
+        for name, update in (("biases", "bias"), ("classifier", "last:0")):
+            title = f"{name} only" if name == "classifier" else "biases and classifier only"
+            yield Row(name, "mcunet", name, title, DeviceTrainer(mcunet, update))
+        for budget in (49, 74, 148):
+            update = str(self.schemes / f"mcunet-{budget}kb.yaml")
+            trainer = DeviceTrainer(mcunet, update)
+            yield Row(f"mcunet-{budget}", "mcunet", f"{budget} KB", DEFAULT, trainer)
+        yield Row("mcunet-full", "mcunet", "full", DEFAULT, DeviceTrainer(mcunet, "full"))
+        mbv2 = self.models / "mbv2-w0.35.pkl"
+        for budget in (49, 138):
+            update = str(self.schemes / f"mbv2-{budget}kb.yaml")
+            pair = (("fp32", Fp32Trainer(mbv2, update)), (DEFAULT, DeviceTrainer(mbv2, update)))
+            for rule, trainer in pair:
+                title = "fp32 (PyTorch)" if rule == "fp32" else rule
+                yield Row(f"mbv2-{budget}-{rule}", "mbv2", f"{budget} KB", title, trainer)
