@@ -86,7 +86,7 @@ def _run(study: Study, store: Store, wanted: list[Job], jobs: int) -> None:
             for row, task in _ready(waiting, store):
                 waiting.remove((row, task))
                 known = _known_rate(row, task, store)
-                running.add(pool.submit(_work, study, row, task, known))
+                running.add(pool.submit(study.run, row, task, known))
             if not running:
                 missing = waiting[0][0]
                 raise TTEError(f"row {missing.name} needs the rates of {missing.rate_of}: run it")
@@ -106,10 +106,6 @@ def _known_rate(row: Row, task: str, store: Store) -> Choice | None:
     if row.rate_of is None:
         return None
     return Choice(store.outcomes[row.rate_of, task].rate, {})
-
-
-def _work(study: Study, row: Row, task: str, known: Choice | None) -> Outcome:
-    return study.run(row, study.task(task), known)
 
 
 if __name__ == "__main__":

@@ -75,8 +75,9 @@ class Study:
         task = TASKS[name]
         return task if self.cut is None else task.shortened(*self.cut)
 
-    def run(self, row: Row, task: Task, known: Choice | None) -> Outcome:
+    def run(self, row: Row, task_name: str, known: Choice | None) -> Outcome:
         """Chooses a rate unless it is `known` from another row, then trains with every seed."""
+        task = self.task(task_name)
         choice = known or self._choose(row, task)
         seeds = range(task.seeds)
         accuracies = row.trainer.accuracies(
