@@ -8,20 +8,19 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from multiprocessing import get_context
-from pathlib import Path
 
 import click
+from accuracy import summary
+from accuracy.rates import Choice
+from accuracy.store import Store
+from accuracy.study import Outcome, Row, Study
+from accuracy.tasks import TASKS, DataError
+from networks import ROOT
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks.accuracy import summary
-from benchmarks.accuracy.rates import Choice
-from benchmarks.accuracy.store import Store
-from benchmarks.accuracy.study import Outcome, Row, Study
-from benchmarks.accuracy.tasks import TASKS, DataError
 from tte_mlir.errors import TTEError
 
-_ROOT = Path(__file__).resolve().parents[2]
 _QUICK_CUT = (200, 200)
 _QUICK_ROWS = ("fp32", "stochastic", "nearest", "biases", "classifier")
 
@@ -42,16 +41,11 @@ def main(
     write: bool,
 ) -> None:
     """Trains every row on every task; outcomes that are there already are not made again."""
-    models = os.environ.get("TTE_MODELS_DIR")
-    if not models:
-        raise click.UsageError("set TTE_MODELS_DIR to the directory of MCUNetV3's checkpoints")
-    study = Study(
-        Path(models),
-        _ROOT / "examples" / "schemes",
-        rounds=1 if quick else 3,
-        cut=_QUICK_CUT if quick else None,
-    )
-    build = _ROOT / "build" / ("bench-accuracy-quick" if quick else "bench-accuracy")
+    try:
+        study = Study(rounds=1 if quick else 3, cut=_QUICK_CUT if quick else None)
+    except TTEError as error:
+        raise click.ClickException(str(error)) from None
+    build = ROOT / "build" / ("bench-accuracy-quick" if quick else "bench-accuracy")
     store = Store(build / "outcomes.jsonl")
     chosen = row_names or (_QUICK_ROWS if quick else tuple(row.name for row in study.rows))
     if unknown := set(chosen) - {row.name for row in study.rows}:
@@ -68,7 +62,7 @@ def main(
         _run(study, store, wanted, jobs)
     except (TTEError, DataError) as error:
         raise click.ClickException(str(error)) from None
-    directory = _ROOT / "docs" if write and not quick else build
+    directory = ROOT / "docs" if write and not quick else build
     summary.write(study, store.outcomes, directory)
     click.echo(f"wrote {directory / 'accuracy.md'}")
 

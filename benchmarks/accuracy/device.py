@@ -11,10 +11,10 @@ from pathlib import Path
 
 import mlir.ir as ir
 import numpy as np
+from accuracy.real_classifier import with_real_classifier
+from accuracy.tasks import CLASSES, Images, Task, batches, to_rgb
 
 import tte_mlir as tte
-from benchmarks.accuracy.real_classifier import with_real_classifier
-from benchmarks.accuracy.tasks import CLASSES, Images, Task, batches, to_rgb
 from tte_mlir.artifacts import Artifacts
 from tte_mlir.backend.device import DeviceError
 from tte_mlir.frontend.mcunet_checkpoint import load_checkpoint, pixel_scaling

@@ -15,10 +15,10 @@ from pathlib import Path
 import mlir.ir as ir
 import numpy as np
 import torch
+from accuracy.device import Run
+from accuracy.tasks import CLASSES, Images, Task, batches
 from torch.nn import functional
 
-from benchmarks.accuracy.device import Run
-from benchmarks.accuracy.tasks import CLASSES, Images, Task, batches
 from tte_mlir.frontend.mcunet_checkpoint import fresh_classifier, load_checkpoint
 from tte_mlir.frontend.mcunet_layers import Activation, Block, Convolution, Network, read
 from tte_mlir.passes.update_scheme import mark_updates

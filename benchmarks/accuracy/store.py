@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.accuracy.study import Outcome
+from accuracy.study import Outcome
 
 
 class Store:

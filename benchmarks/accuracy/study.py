@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
-from benchmarks.accuracy.device import DeviceTrainer, Run
-from benchmarks.accuracy.fp32 import Fp32Trainer
-from benchmarks.accuracy.rates import Choice, choose
-from benchmarks.accuracy.tasks import TASKS, Images, Task
+from accuracy.device import DeviceTrainer, Run
+from accuracy.fp32 import Fp32Trainer
+from accuracy.rates import Choice, choose
+from accuracy.tasks import TASKS, Images, Task
+from networks import SCHEMES, checkpoint
 
 DEFAULT = "stochastic"
 """The rule of the default recipe."""
@@ -62,8 +62,6 @@ class Outcome:
 class Study:
     """`rounds` of the search for a rate; `cut` shortens all tasks (`--quick`)."""
 
-    models: Path
-    schemes: Path
     rounds: int = 3
     cut: tuple[int, int] | None = None
     rows: tuple[Row, ...] = field(init=False)
@@ -104,7 +102,7 @@ class Study:
         return choose(accuracies, row.start, self.rounds)
 
     def _rows(self) -> Iterator[Row]:
-        mcunet, middle = self.models / "mcunet-5fps.pkl", str(self.schemes / "mcunet-99kb.yaml")
+        mcunet, middle = checkpoint("mcunet"), _scheme("mcunet-99kb")
         yield Row("fp32", "mcunet", "99 KB", "fp32 (PyTorch)", Fp32Trainer(mcunet, middle))
         for rule in (DEFAULT, "residual", "nearest"):
             trainer = DeviceTrainer(mcunet, middle, rounding=rule)
@@ -120,14 +118,19 @@ class Study:
             title = f"{name} only" if name == "classifier" else "biases and classifier only"
             yield Row(name, "mcunet", name, title, DeviceTrainer(mcunet, update))
         for budget in (49, 74, 148):
-            update = str(self.schemes / f"mcunet-{budget}kb.yaml")
+            update = _scheme(f"mcunet-{budget}kb")
             trainer = DeviceTrainer(mcunet, update)
             yield Row(f"mcunet-{budget}", "mcunet", f"{budget} KB", DEFAULT, trainer)
         yield Row("mcunet-full", "mcunet", "full", DEFAULT, DeviceTrainer(mcunet, "full"))
-        mbv2 = self.models / "mbv2-w0.35.pkl"
+        mbv2 = checkpoint("mbv2")
         for budget in (49, 138):
-            update = str(self.schemes / f"mbv2-{budget}kb.yaml")
+            update = _scheme(f"mbv2-{budget}kb")
             pair = (("fp32", Fp32Trainer(mbv2, update)), (DEFAULT, DeviceTrainer(mbv2, update)))
             for rule, trainer in pair:
                 title = "fp32 (PyTorch)" if rule == "fp32" else rule
                 yield Row(f"mbv2-{budget}-{rule}", "mbv2", f"{budget} KB", title, trainer)
+
+
+def _scheme(name: str) -> str:
+    """The update scheme of a file in examples/schemes/."""
+    return str(SCHEMES / f"{name}.yaml")

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
-
-from benchmarks.accuracy.rates import trial_count
-from benchmarks.accuracy.study import DEFAULT, Outcome, Row, Study
+from accuracy.rates import trial_count
+from accuracy.study import DEFAULT, Outcome, Row, Study
 
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402  (the backend comes first)
@@ -153,7 +152,7 @@ def _plot(study: Study, outcomes: Outcomes, path: Path) -> None:
     for panel, name in zip(panels[0], names, strict=True):
         for position, row in enumerate(rows):
             if cell := _cell(outcomes, row.name, name):
-                color = "tab:gray" if isinstance_fp32(row) else "tab:blue"
+                color = "tab:gray" if _is_fp32(row) else "tab:blue"
                 panel.barh(position, cell.mean, color=color, alpha=0.6)
                 values = list(cell.values.values())
                 panel.plot(values, [position] * len(values), "k.", markersize=4)
@@ -167,6 +166,6 @@ def _plot(study: Study, outcomes: Outcomes, path: Path) -> None:
     pyplot.close(figure)
 
 
-def isinstance_fp32(row: Row) -> bool:
+def _is_fp32(row: Row) -> bool:
     """Whether the row is PyTorch's."""
     return row.rule.startswith("fp32")
