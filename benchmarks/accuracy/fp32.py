@@ -2,8 +2,8 @@
 """Fine-tunes the same layers in f32 with PyTorch: what a compiled program is compared with.
 
 The network is the dequantized checkpoint with the same clamps and no rounding. Several runs train
-at once as members of one network whose convolutions have a group a member: the arithmetic of each
-member is that of a run of its own, the time is not.
+at once as members of one network, which have parameters of their own: the arithmetic of each member
+is that of a run alone, the time is not. Activations are (N, members, channels, height, width).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Fp32Trainer:
         steps = len(orders[0])
         for step in range(steps):
             chosen = [order[step] for order in orders]
-            x = torch.cat([f[i : i + 1] for f, i in zip(features, chosen, strict=True)], dim=1)
+            x = torch.stack([f[i] for f, i in zip(features, chosen, strict=True)])[None]
             labels = torch.tensor([int(d.y[i]) for d, i in zip(images, chosen, strict=True)])
             members.train(x, labels, rates * (1 - step / steps))
         return members.accuracies(prefix.features(held_out), held_out.y)
@@ -101,7 +101,7 @@ class _Members:
             original = network.classifier
             fresh = [fresh_classifier(original, CLASSES, seed) for seed in seeds]
             self._add(original, fresh, trained)
-            self.classifier = original.name
+            self.classifier = original
 
     def _add(
         self, named: Convolution, layers: Sequence[Convolution], trained: dict[str, list[int]]
@@ -139,7 +139,7 @@ class _Members:
         for begin in range(0, len(images), _EVALUATED_AT_ONCE):
             pixels = torch.from_numpy(images.x[begin : begin + _EVALUATED_AT_ONCE].copy())
             x = (pixels.float() - 128) * _pixel_scale(self.blocks)
-            parts.append(self._blocks(x[:, None].expand(-1, 3, -1, -1)))
+            parts.append(self._blocks(x[:, None, None].expand(-1, -1, 3, -1, -1))[:, 0])
         return torch.cat(parts)
 
     @torch.no_grad()
@@ -147,33 +147,36 @@ class _Members:
         """Percent that is right, for each member."""
         right = np.zeros(self.count)
         for begin in range(0, len(labels), _EVALUATED_AT_ONCE):
-            x = features[begin : begin + _EVALUATED_AT_ONCE].repeat(1, self.count, 1, 1)
+            x = features[begin : begin + _EVALUATED_AT_ONCE, None]
+            x = x.expand(-1, self.count, -1, -1, -1)
             predictions = self._scores(x).argmax(dim=2).numpy()
             right += (predictions == labels[begin : begin + len(x), None]).sum(axis=0)
         return [100 * float(value) / len(labels) for value in right]
 
     def _scores(self, x: torch.Tensor) -> torch.Tensor:
         """(N, members, classes)."""
-        pooled = self._blocks(x).mean(dim=(2, 3), keepdim=True)
-        weight, bias = (self.parameters[f"{self.classifier}.{p}"] for p in ("weight", "bias"))
-        scores = functional.conv2d(pooled, weight, bias, groups=self.count)
-        return scores.reshape(len(x), self.count, CLASSES)
+        pooled = self._blocks(x).mean(dim=(3, 4), keepdim=True)
+        return self._convolve(self.classifier, pooled).flatten(2)
 
     def _blocks(self, x: torch.Tensor) -> torch.Tensor:
         for block in self.blocks:
             source = x
             for layer in block.convolutions:
-                x = self._convolve(layer, x)
+                x = _clamp(self._convolve(layer, x), layer.output)
             if block.sum is not None:
                 x = _clamp(source + x, block.sum)
         return x
 
     def _convolve(self, layer: Convolution, x: torch.Tensor) -> torch.Tensor:
         weight, bias = (self.parameters[f"{layer.name}.{part}"] for part in ("weight", "bias"))
+        if weight.shape[2:] == (1, 1):  # a product of matrices takes far less time
+            matrices = weight.reshape(self.count, -1, weight.shape[1])
+            y = matrices @ x.flatten(3) + bias.reshape(self.count, -1, 1)
+            return y.reshape(*y.shape[:3], *x.shape[3:])
         padding = [k // 2 for k in layer.weight.shape[:2]]
         groups = layer.groups * self.count
-        y = functional.conv2d(x, weight, bias, layer.stride, padding, groups=groups)
-        return _clamp(y, layer.output)
+        y = functional.conv2d(x.flatten(1, 2), weight, bias, layer.stride, padding, groups=groups)
+        return y.reshape(len(x), self.count, -1, *y.shape[2:])
 
 
 def _clamp(x: torch.Tensor, activation: Activation) -> torch.Tensor:
