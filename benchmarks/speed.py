@@ -26,7 +26,7 @@ from tte_mlir.backend.device import Device, Record
 from tte_mlir.errors import TTEError
 
 SCHEMES = ("mcunet-49kb", "mbv2-49kb", "proxyless-49kb")
-TARGETS = ("cortex-m7",)
+TARGETS = ("cortex-m7", "cortex-m4")
 HOST_SCHEMES = ("mcunet-49kb", "mcunet-99kb")
 HOST_LIMIT_MS = 8.0
 
@@ -259,7 +259,7 @@ def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 @click.command(help=__doc__.splitlines()[0])
 @click.option("--scheme", "schemes", multiple=True, help="as mcunet-49kb (default: three)")
-@click.option("--target", "targets", multiple=True, help="as cortex-m7 (default: cortex-m7)")
+@click.option("--target", "targets", multiple=True, help="as cortex-m7 (default: M7 and M4)")
 @click.option("--host/--no-host", default=True, help="time the host as well")
 @click.option("--host-steps", default=40, show_default=True)
 @click.option("--write/--no-write", default=True, help="write docs/speed.md")

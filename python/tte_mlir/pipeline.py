@@ -43,7 +43,7 @@ def planning(recipe: Recipe, images: data.Dataset | None) -> list[Stage]:
 def lower(module: ir.Module, target: Target) -> ir.Module:
     """A copy of the planned module with its kernels as functions for `target`."""
     lowered = ir.Module.parse(module.operation.get_asm(enable_debug_info=True), module.context)
-    stages.run_step(lowered, f"tte-lower-kernels{{{target.lowering_options}}}", "lowered")
+    stages.run_step(lowered, target.lowering, "lowered")
     return lowered
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Targets as data: adding one adds an entry here, and a board directory where it has one."""
 
+import dataclasses
 from dataclasses import dataclass
 
 from tte_mlir.errors import TTEError
@@ -24,6 +25,8 @@ class Board:
 class Target:
     """A processor, and how code is made for it.
 
+    `instructions` says which groups of them there are, beyond the least: "dsp" (Armv7E-M: products
+    of pairs of 16-bit integers) and "fp-rounding" (f32 minimum, maximum and rounding to integers).
     `helpers` are the undefined symbols that libNAME.a may have: they come from
     the C library and the compiler's runtime.
     """
@@ -33,6 +36,7 @@ class Target:
     cpu: str
     features: str
     vector_bytes: int
+    instructions: frozenset[str]
     iree_flags: tuple[str, ...]
     tool_prefix: str
     c_flags: tuple[str, ...]
@@ -47,8 +51,16 @@ class Target:
     @property
     def lowering_options(self) -> str:
         """Options of `tte-lower-kernels`."""
-        dsp = "+dsp" in self.features.split(",")
-        return f"vector-width={self.vector_bytes // 4} dsp={str(dsp).lower()}"
+        dsp = str("dsp" in self.instructions).lower()
+        return f"vector-width={self.vector_bytes // 4} dsp={dsp}"
+
+    @property
+    def lowering(self) -> str:
+        """The passes from planned kernels to what `tte-export-hal` takes."""
+        passes = [f"tte-lower-kernels{{{self.lowering_options}}}"]
+        if "fp-rounding" not in self.instructions:
+            passes.append("tte-expand-float")
+        return ",".join(passes)
 
 
 _LIBC = frozenset({"memcpy", "memmove", "memset"})
@@ -82,6 +94,8 @@ _MPS2_AN500 = Board(
     exception_frame_bytes=112,
 )
 
+_MPS2_AN386 = dataclasses.replace(_MPS2_AN500, emulator=("qemu-system-arm", "-M", "mps2-an386"))
+
 _TARGETS = {
     target.name: target
     for target in (
@@ -91,6 +105,7 @@ _TARGETS = {
             cpu="cortex-m7",
             features="+dsp,+fp-armv8d16sp,-fp64",
             vector_bytes=4,
+            instructions=frozenset({"dsp", "fp-rounding"}),
             iree_flags=("--iree-llvmcpu-target-float-abi=hard",),
             tool_prefix="arm-none-eabi-",
             c_flags=(
@@ -105,6 +120,27 @@ _TARGETS = {
             helpers=_LIBC | _AEABI,
             board=_MPS2_AN500,
         ),
+        Target(
+            name="cortex-m4",
+            triple="thumbv7em-none-eabihf",
+            cpu="cortex-m4",
+            features="+dsp,+vfp4d16sp,-fp64",
+            vector_bytes=4,
+            instructions=frozenset({"dsp"}),
+            iree_flags=("--iree-llvmcpu-target-float-abi=hard",),
+            tool_prefix="arm-none-eabi-",
+            c_flags=(
+                "-mcpu=cortex-m4",
+                "-mthumb",
+                "-mfloat-abi=hard",
+                "-mfpu=fpv4-sp-d16",
+                "-Os",
+                *_C_FLAGS,
+            ),
+            link_flags=("-nostartfiles", "--specs=nano.specs", "-Wl,-z,noexecstack"),
+            helpers=_LIBC | _AEABI,
+            board=_MPS2_AN386,
+        ),
         # A feature level of its own, not the build machine's: runs repeat across machines.
         Target(
             name="host",
@@ -112,6 +148,7 @@ _TARGETS = {
             cpu="x86-64-v3",
             features="",
             vector_bytes=32,
+            instructions=frozenset({"fp-rounding"}),
             iree_flags=(),
             tool_prefix="",
             c_flags=("-march=x86-64-v3", "-O2", "-fPIC", *_C_FLAGS),

@@ -43,6 +43,24 @@ def LowerKernels : Pass<"tte-lower-kernels", "::mlir::ModuleOp"> {
   ];
 }
 
+def ExpandFloat : Pass<"tte-expand-float"> {
+  let summary = "Replace f32 operations that the target has no instructions for";
+  let description = [{
+    For lowered kernels on floating-point units before Arm's FPv5: minimum and
+    maximum (`arith.maxnumf`, `arith.minnumf`), `math.floor` and
+    `llvm.intr.roundeven` become comparisons, conversions and additions, where
+    the code generator would call libm. The results are the same, but for the
+    sign of a zero.
+
+    ```mlir
+    %0 = arith.maxnumf %x, %zero : f32
+    ```
+
+    becomes `arith.cmpf ogt` and `arith.select`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
+}
+
 def ExportHAL : Pass<"tte-export-hal", "::mlir::ModuleOp"> {
   let summary = "Wrap the functions of @kernels as an IREE executable";
   let description = [{
