@@ -55,3 +55,23 @@ DispatchOp tte::formDispatch(ArrayRef<Operation *> ops, Phase phase) {
   YieldOp::create(builder, dispatch.getLoc(), outputs);
   return dispatch;
 }
+
+DenseSet<Operation *> tte::getForwardOps(func::FuncOp function) {
+  DenseSet<Operation *> forward;
+  SmallVector<Value> needed;
+  for (OpOperand &operand : function.getBody().front().getTerminator()->getOpOperands())
+    if (!function.getResultAttr(operand.getOperandNumber(), "tte.state"))
+      needed.push_back(operand.get());
+  while (!needed.empty()) {
+    Value value = needed.pop_back_val();
+    Operation *op = value.getDefiningOp();
+    if (!op)
+      continue;
+    // Each result of a check needs the operand that it is, and no other.
+    if (auto check = dyn_cast<CheckFiniteOp>(op))
+      needed.push_back(check.getOperand(cast<OpResult>(value).getResultNumber()));
+    else if (forward.insert(op).second)
+      llvm::append_range(needed, op->getOperands());
+  }
+  return forward;
+}

@@ -14,6 +14,9 @@ bool isComputation(mlir::Operation *op);
 /// The op that defines `value` for its one use, or null.
 mlir::Operation *getSingleUseProducer(mlir::Value value);
 
+/// The ops that the results of `function` other than updated states need.
+llvm::DenseSet<mlir::Operation *> getForwardOps(mlir::func::FuncOp function);
+
 /// Moves `ops`, given in program order and in one block, into a plain dispatch in the place of
 /// the last of them. Results that are used outside become results of the dispatch; an updated
 /// state is tied to the operand that holds its old value.

@@ -17,10 +17,12 @@ static bool takesEpilogue(Operation *op) {
 namespace {
 struct FuseClampGradPass : tte::impl::FuseClampGradBase<FuseClampGradPass> {
   void runOnOperation() override {
-    for (ClampGradOp mask : llvm::to_vector(getOperation().getOps<ClampGradOp>())) {
-      Operation *producer = getSingleUseProducer(mask.getGradient());
+    for (Operation &mask : llvm::make_early_inc_range(getOperation().getBody().getOps())) {
+      if (!isa<ClampGradOp, ApplyMaskOp>(mask))
+        continue;
+      Operation *producer = getSingleUseProducer(mask.getOperand(0)); // the gradient
       if (takesEpilogue(producer))
-        formDispatch({producer, mask}, Phase::backward);
+        formDispatch({producer, &mask}, Phase::backward);
     }
   }
 };

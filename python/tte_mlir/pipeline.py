@@ -33,7 +33,7 @@ def planning(recipe: Recipe, images: data.Dataset | None) -> list[Stage]:
         Stage("scaled", ("func.func(tte-qas)",) if recipe.qas else ()),
         Stage("dispatched", (
             "canonicalize,cse",
-            "func.func(tte-fuse-update,tte-fuse-clamp-grad,tte-form-dispatches)",
+            "func.func(tte-pack-masks,tte-fuse-update,tte-fuse-clamp-grad,tte-form-dispatches)",
         )),
         Stage("scheduled", ("func.func(tte-schedule)",)),
         Stage("planned", ("tte-plan-memory", certify)),

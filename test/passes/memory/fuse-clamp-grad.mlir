@@ -22,6 +22,16 @@ func.func @accumulation(%a: tensor<4xf32>, %b: tensor<4xf32>, %y: tensor<4xf32>)
   return %1 : tensor<4xf32>
 }
 
+// CHECK-LABEL: @packed_mask
+func.func @packed_mask(%a: tensor<4xf32>, %b: tensor<4xf32>, %bits: tensor<1xi8>) -> tensor<4xf32> {
+  // CHECK-NEXT: tte.dispatch plain backward
+  // CHECK-NEXT: tte.add
+  // CHECK-NEXT: tte.apply_mask
+  %0 = tte.add %a, %b : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  %1 = tte.apply_mask %0, %bits : (tensor<4xf32>, tensor<1xi8>) -> tensor<4xf32>
+  return %1 : tensor<4xf32>
+}
+
 // The unmasked gradient has another reader.
 // CHECK-LABEL: @shared
 func.func @shared(%a: tensor<4xf32>, %b: tensor<4xf32>, %y: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {

@@ -285,7 +285,7 @@ NETWORK = Network(
     ),
     SEED,
 )
-DISPATCHES = "func.func(tte-fuse-update,tte-fuse-clamp-grad,tte-form-dispatches)"
+DISPATCHES = "func.func(tte-pack-masks,tte-fuse-update,tte-fuse-clamp-grad,tte-form-dispatches)"
 PASSES = {
     "real": "tte-autodiff,canonicalize,cse",
     "quantized": f"tte-quantize,tte-autodiff,func.func(tte-qas),canonicalize,cse,{DISPATCHES}",

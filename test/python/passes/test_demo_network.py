@@ -92,6 +92,7 @@ def test_every_pass_keeps_the_program(module):
         "canonicalize",
         "cse",
         "func.func(tte-qas,canonicalize)",
+        "func.func(tte-pack-masks)",
         "func.func(tte-fuse-update)",
         "func.func(tte-fuse-clamp-grad)",
         "func.func(tte-form-dispatches)",

@@ -9,6 +9,7 @@ from strategies import schemes
 from strategies.networks import calibrate, networks
 
 MEMORY_PASSES = [
+    "func.func(tte-pack-masks)",
     "func.func(tte-fuse-update)",
     "func.func(tte-fuse-clamp-grad)",
     "func.func(tte-form-dispatches)",

@@ -22,13 +22,39 @@ def FuseUpdate : Pass<"tte-fuse-update", "::mlir::func::FuncOp"> {
   }];
 }
 
+def PackMasks : Pass<"tte-pack-masks", "::mlir::func::FuncOp"> {
+  let summary = "Keep packed bits of values that the backward pass needs for their mask alone";
+  let description = [{
+    `tte.clamp_grad` masks a gradient by the value that was clamped, which costs
+    nothing while something else needs that value. Where nothing in the backward
+    pass does (no weight gradient reads it, and it is no result), the value
+    would live on for one bit an element: `tte.clamp_mask` packs the bits where
+    the value is computed, `tte.apply_mask` takes them in the backward pass, and
+    the value dies with its last reader in the forward pass. Eight elements
+    become one byte, of i8 and f32 alike.
+
+    ```mlir
+    %y = tte.conv2d %x weights(%w) clamp <0.0, 6.0> : (…) -> tensor<1x8x8x16xf32>
+    %masked = tte.clamp_grad %g, %y <0.0, 6.0> : (…) -> tensor<1x8x8x16xf32>
+    ```
+
+    becomes
+
+    ```mlir
+    %y = tte.conv2d %x weights(%w) clamp <0.0, 6.0> : (…) -> tensor<1x8x8x16xf32>
+    %bits = tte.clamp_mask %y <0.0, 6.0> : (tensor<1x8x8x16xf32>) -> tensor<128xi8>
+    %masked = tte.apply_mask %g, %bits : (tensor<1x8x8x16xf32>, tensor<128xi8>) -> tensor<1x8x8x16xf32>
+    ```
+  }];
+}
+
 def FuseClampGrad : Pass<"tte-fuse-clamp-grad", "::mlir::func::FuncOp"> {
   let summary = "Form dispatches that mask a gradient as it is written";
   let description = [{
     The gradient that reaches a clamped value is computed by an op that writes
     each element once (input gradients, accumulation, average pooling). Where
-    only the `tte.clamp_grad` reads it, both become one `tte.dispatch`, and the
-    unmasked gradient needs no memory.
+    only the `tte.clamp_grad` or `tte.apply_mask` reads it, both become one
+    `tte.dispatch`, and the unmasked gradient needs no memory.
   }];
 }
 
