@@ -9,10 +9,12 @@ using namespace tte;
 const FamilyList &tte::getKernelFamilies() {
   static const FamilyList families = [] {
     FamilyList list;
+    addDepthwiseInputGradientFamily(list);
     addDepthwiseFamilies(list);
     addConvForwardFamily(list);
     addPointwiseInputGradientFamily(list);
     addConvInputGradientFamily(list);
+    addPointwiseWeightGradientFamily(list);
     addConvWeightGradientFamily(list);
     addBiasGradientFamily(list);
     addPoolingFamilies(list);

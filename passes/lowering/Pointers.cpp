@@ -55,41 +55,56 @@ void tte::storeAt(KernelBuilder &kernel, Value value, Pointer pointer) {
                         getAlignment(value.getType()));
 }
 
-/// vldmia: no pattern of the code generator gives loads consecutive registers.
-static SmallVector<Value> loadMultiple(KernelBuilder &kernel, Value &pointer, int64_t count) {
+/// vldmia: no pattern of the code generator gives loads consecutive registers. The registers are
+/// the last ones but `inUse`: the code generator gives the first ones to accumulators.
+static SmallVector<Value> loadMultiple(KernelBuilder &kernel, Value pointer, int64_t count,
+                                       int64_t inUse, bool advances) {
   OpBuilder &builder = kernel.builder;
   std::string registers, constraints;
   for (int64_t i = 0; i < count; ++i) {
-    // The last registers: the code generator gives the first ones to accumulators.
-    std::string name = "s" + std::to_string(32 - count + i);
+    std::string name = "s" + std::to_string(32 - inUse - count + i);
     registers += (i ? ", " : "") + name;
     constraints += "={" + name + "},";
   }
-  std::string last = std::to_string(count);
+  std::string address = std::to_string(count);
   SmallVector<Type> types(count, builder.getF32Type());
-  types.push_back(getPointerType(kernel));
+  constraints += advances ? "=r," + address : "r";
+  if (advances)
+    types.push_back(getPointerType(kernel));
+  std::string code = "vldmia $" + address + (advances ? "!" : "") + ", {" + registers + "}";
   auto result = LLVM::LLVMStructType::getLiteral(builder.getContext(), types);
-  Value loaded = LLVM::InlineAsmOp::create(builder, kernel.loc, result, ValueRange(pointer),
-                                           "vldmia $" + last + "!, {" + registers + "}",
-                                           constraints + "=r," + last, /*has_side_effects=*/true,
-                                           /*is_align_stack=*/false, LLVM::TailCallKind::None,
-                                           LLVM::AsmDialectAttr(), /*operand_attrs=*/ArrayAttr())
+  Value loaded = LLVM::InlineAsmOp::create(
+                     builder, kernel.loc, result, ValueRange(pointer), code, constraints,
+                     /*has_side_effects=*/true, /*is_align_stack=*/false, LLVM::TailCallKind::None,
+                     LLVM::AsmDialectAttr(), /*operand_attrs=*/ArrayAttr())
                      .getResult(0);
   SmallVector<Value> values;
-  for (int64_t i = 0; i <= count; ++i)
+  for (size_t i = 0; i < types.size(); ++i)
     values.push_back(LLVM::ExtractValueOp::create(builder, kernel.loc, loaded, i));
-  pointer = values.pop_back_val();
+  return values;
+}
+
+SmallVector<Value> tte::loadReals(KernelBuilder &kernel, Pointer pointer, int64_t count,
+                                  int64_t inUse) {
+  // One register has no consecutive ones: an ordinary load is as short and has an offset.
+  if (kernel.target.hasLoadMultiple() && count > 1)
+    return loadMultiple(kernel, materialize(kernel, pointer), count, inUse, /*advances=*/false);
+  SmallVector<Value> values;
+  for (int64_t i = 0; i < count; ++i)
+    values.push_back(loadAt(kernel, kernel.builder.getF32Type(),
+                            pointer + i * int64_t(sizeof(float)), Order::AsWritten));
   return values;
 }
 
 SmallVector<Value> tte::loadRealsAndAdvance(KernelBuilder &kernel, Value &pointer, int64_t count) {
-  if (kernel.target.hasLoadMultiple())
-    return loadMultiple(kernel, pointer, count);
   SmallVector<Value> values;
-  for (int64_t i = 0; i < count; ++i)
-    values.push_back(
-        loadAt(kernel, kernel.builder.getF32Type(), Pointer(pointer, 4 * i), Order::AsWritten));
-  pointer = materialize(kernel, Pointer(pointer, 4 * count));
+  if (kernel.target.hasLoadMultiple()) {
+    values = loadMultiple(kernel, pointer, count, /*inUse=*/0, /*advances=*/true);
+    pointer = values.pop_back_val();
+  } else {
+    values = loadReals(kernel, pointer, count);
+    pointer = materialize(kernel, Pointer(pointer, count * int64_t(sizeof(float))));
+  }
   return values;
 }
 

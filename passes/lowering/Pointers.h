@@ -33,7 +33,11 @@ mlir::Value materialize(KernelBuilder &kernel, Pointer pointer);
 mlir::Value loadAt(KernelBuilder &kernel, mlir::Type type, Pointer pointer,
                    Order order = Order::Free);
 void storeAt(KernelBuilder &kernel, mlir::Value value, Pointer pointer);
-/// `count` consecutive f32, by one instruction where the target has it; advances `pointer`.
+/// `count` consecutive f32, by one instruction where the target has it. `inUse` values of another
+/// such load live beside them.
+llvm::SmallVector<mlir::Value> loadReals(KernelBuilder &kernel, Pointer pointer, int64_t count,
+                                         int64_t inUse = 0);
+/// The same; advances `pointer` over them.
 llvm::SmallVector<mlir::Value> loadRealsAndAdvance(KernelBuilder &kernel, mlir::Value &pointer,
                                                    int64_t count);
 

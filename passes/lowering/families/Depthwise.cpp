@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// Depthwise convolutions and their gradients: a tile of columns of one channel (one vector of
-// channels) shares what it loads; at the borders of the image, taps outside are left out of the
-// code (columns) or of the loop (rows).
+// Depthwise convolutions and the gradients of their weights: a tile of columns of one channel (one
+// vector of channels) shares what it loads; at the borders of the image, taps outside are left out
+// of the code (columns) or of the loop (rows).
 #include "../AffineResult.h"
 #include "../ConvShape.h"
 #include "../KernelFamily.h"
@@ -30,7 +30,7 @@ SmallVector<WeightPart> getParts(KernelEmitter &kernel, ValueRange weights) {
   return parts;
 }
 
-/// A sum over taps for every output: the forward pass, and the input gradient phase by phase.
+/// A sum over taps for every output.
 class DepthwiseSum {
 public:
   DepthwiseSum(KernelEmitter &kernel, const ConvShape &shape, ArrayRef<WeightPart> parts,
@@ -162,35 +162,6 @@ private:
   AffineResult &affine;
 };
 
-class InputGradient : public DepthwiseSum {
-public:
-  InputGradient(KernelEmitter &kernel, const ConvShape &shape, ArrayRef<WeightPart> parts,
-                const Axis &rows, const Axis &columns, Conv2DInputGradOp op,
-                std::optional<Table> scales)
-      : DepthwiseSum(kernel, shape, parts, rows, columns, getTileWidth(kernel, true)),
-        gradient(kernel.bufferOf(op.getGradient())), result(op.getResult()), scales(scales) {}
-
-private:
-  Value getInitial(Index channel, int64_t lanes) override { return kernel.f32(0, lanes); }
-  Value loadInput(Index index, int64_t lanes) override {
-    return kernel.load(gradient, index, lanes);
-  }
-  /// f32(s_w) * f32(w)
-  Value loadWeight(const WeightPart &part, Index index, Index channel, int64_t lanes) override {
-    Value weight = kernel.load(part.buffer, index, lanes);
-    if (!scales)
-      return weight;
-    return arith::MulFOp::create(kernel.builder, kernel.loc, kernel.toFloat(weight),
-                                 kernel.loadTable(*scales, channel, lanes));
-  }
-  void finish(Value sum, const Position &position) override {
-    kernel.finish(result, sum, position);
-  }
-
-  Value gradient, result;
-  std::optional<Table> scales;
-};
-
 class DepthwiseForwardFamily : public OpFamily<Conv2DOp> {
   bool matches(Operation *root) const override {
     auto op = dyn_cast<Conv2DOp>(root);
@@ -203,25 +174,6 @@ class DepthwiseForwardFamily : public OpFamily<Conv2DOp> {
     SmallVector<WeightPart> parts = getParts(kernel, op.getWeights());
     Axis rows = getForwardAxis(shape.rows), columns = getForwardAxis(shape.columns);
     Forward(kernel, shape, parts, rows, columns, op, affine).emit();
-  }
-};
-
-class DepthwiseInputGradientFamily : public OpFamily<Conv2DInputGradOp> {
-  bool matches(Operation *root) const override {
-    auto op = dyn_cast<Conv2DInputGradOp>(root);
-    return op && op.isDepthwise();
-  }
-  void emit(Conv2DInputGradOp op, KernelEmitter &kernel) const override {
-    ConvShape shape = getConvShape(op);
-    SmallVector<WeightPart> parts = getParts(kernel, op.getWeights());
-    std::optional<Table> scales;
-    if (getQuantizedElement(op.getWeights().front().getType()))
-      scales =
-          kernel.addTable(llvm::map_to_vector(getOutputScales(op.getWeights(), op.getWeightAxis()),
-                                              [](double scale) { return float(scale); }));
-    for (const Axis &rows : getGradientAxes(shape.rows))
-      for (const Axis &columns : getGradientAxes(shape.columns))
-        InputGradient(kernel, shape, parts, rows, columns, op, scales).emit();
   }
 };
 
@@ -329,6 +281,5 @@ class DepthwiseWeightGradientFamily : public OpFamily<Conv2DWeightGradOp> {
 
 void tte::addDepthwiseFamilies(FamilyList &families) {
   families.push_back(std::make_unique<DepthwiseForwardFamily>());
-  families.push_back(std::make_unique<DepthwiseInputGradientFamily>());
   families.push_back(std::make_unique<DepthwiseWeightGradientFamily>());
 }

@@ -18,11 +18,11 @@ LIMITS: list[tuple[Case, float]] = [
     (_DEPTHWISE.forward(), 4.1),
     (_PROJECT.forward(), 2.4),
     (_EXPAND.input_grad(), 1.47),
-    (_DEPTHWISE.input_grad(), 2.7),
+    (_DEPTHWISE.input_grad(), 2.05),
     (_PROJECT.input_grad(), 1.57),
-    (_EXPAND.update(), 3.5),
+    (_EXPAND.update(), 1.92),
     (_DEPTHWISE.update(), 4.0),
-    (_PROJECT.update(), 3.2),
+    (_PROJECT.update(), 2.0),
 ]
 
 

@@ -5,6 +5,7 @@ Integers agree bit for bit, f32 to 1e-5, and host and board bit for bit in every
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -115,6 +116,11 @@ class Conv:
         return Case(
             f"{self.name}_input_grad", kernel(operands, op, self.input_gradient), macs=self.macs
         )
+
+    def input_grad_in_place(self) -> Case:
+        """The result over the gradient."""
+        case = self.input_grad()
+        return replace(case, name=f"{self.name}_input_grad_in_place", tied={0: 0})
 
     def masked_input_grad(self) -> Case:
         """With the clamp of the layer below in the same kernel."""
@@ -246,6 +252,15 @@ def network_cases() -> list[Case]:
     by_name = {c.name: c for c in convs}
     for name in ("pointwise_parts", "split", "dw_parts"):
         cases += [by_name[name].weight_grad(1), by_name[name].update(1)]
+    # planes of more than 4096 bytes, in bands
+    bands = [
+        Conv("dw_bands", size=(40, 37), channels=(2, 2), kernel=5, padding=(2,) * 4, groups=2),
+        Conv("dw_bands_stride", size=(71, 66), channels=(2, 2), kernel=3, stride=2,
+             padding=(1,) * 4, groups=2),
+    ]  # fmt: skip
+    cases += [c.input_grad() for c in bands]
+    in_place = (by_name["depthwise"], by_name["dw_odd"], by_name["dw_five"], bands[0])
+    cases += [c.input_grad_in_place() for c in in_place]
     masked = ("pointwise", "pointwise_long", "pointwise_prime", "depthwise", "dw_stride")
     cases += [by_name[name].masked_input_grad() for name in (*masked, "dw_parts")]
     cases.append(by_name["pointwise"].update(rounding="nearest"))
