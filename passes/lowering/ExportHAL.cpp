@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "tte/Passes/Passes.h"
+#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 using namespace tte;
@@ -9,6 +11,9 @@ namespace tte {
 #define GEN_PASS_DEF_EXPORTHAL
 #include "tte/Passes/Passes.h.inc"
 } // namespace tte
+
+/// The name of the function of every executable: equal kernels are equal texts.
+static constexpr StringLiteral kernelName = "kernel";
 
 namespace {
 
@@ -68,47 +73,66 @@ struct ExportHALPass : tte::impl::ExportHALBase<ExportHALPass> {
     for (Operation &op : llvm::make_early_inc_range(*module.getBody()))
       if (&op != library)
         op.erase();
-    wrap(library);
-  }
-
-private:
-  static void wrap(ModuleOp library) {
+    SymbolTable symbols(library);
     HALBuilder hal(library.getContext());
-    Location loc = library.getLoc();
-    hal.builder.setInsertionPoint(library);
-    Operation *source =
-        hal.create(loc, "hal.executable.source", {}, {},
-                   {hal.named("sym_name", library.getSymNameAttr()),
-                    hal.named("sym_visibility", hal.builder.getStringAttr("public"))},
-                   1);
-    Block *block = hal.builder.createBlock(&source->getRegion(0));
-    int64_t ordinal = 0;
     for (func::FuncOp function : library.getOps<func::FuncOp>()) {
       if (function.isPrivate())
         continue;
-      hal.builder.setInsertionPointToEnd(block);
-      Attribute layout = hal.getLayout(function.getNumArguments());
-      createExport(hal, function, layout, ordinal++);
-      bindArguments(hal, function, layout);
+      hal.builder.setInsertionPoint(library);
+      wrap(hal, function, collectCallees(function, symbols));
     }
-    hal.builder.setInsertionPointToEnd(block);
-    auto inner = ModuleOp::create(hal.builder, loc);
-    inner.getBodyRegion().takeBody(library.getBodyRegion());
-    hal.create(loc, "hal.executable.source_end", {}, {}, {});
     library.erase();
   }
 
-  /// One workgroup runs the whole kernel.
-  static void createExport(HALBuilder &hal, func::FuncOp function, Attribute layout,
-                           int64_t ordinal) {
+private:
+  /// The functions that `function` calls, directly or not, in the order of the library.
+  static SmallVector<func::FuncOp> collectCallees(func::FuncOp function, SymbolTable &symbols) {
+    llvm::SetVector<Operation *> reached;
+    reached.insert(function);
+    for (size_t i = 0; i < reached.size(); ++i)
+      reached[i]->walk([&](func::CallOp call) {
+        if (Operation *callee = symbols.lookup(call.getCallee()))
+          reached.insert(callee);
+      });
+    SmallVector<func::FuncOp> callees;
+    for (Operation *op : llvm::drop_begin(reached))
+      callees.push_back(cast<func::FuncOp>(op));
+    llvm::sort(callees,
+               [](func::FuncOp lhs, func::FuncOp rhs) { return lhs->isBeforeInBlock(rhs); });
+    return callees;
+  }
+
+  /// An executable of its own, in which nothing depends on the rest of the library.
+  static void wrap(HALBuilder &hal, func::FuncOp function, ArrayRef<func::FuncOp> callees) {
     Location loc = function.getLoc();
+    Operation *source =
+        hal.create(loc, "hal.executable.source", {}, {},
+                   {hal.named("sym_name", function.getSymNameAttr()),
+                    hal.named("sym_visibility", hal.builder.getStringAttr("public"))},
+                   1);
+    Block *block = hal.builder.createBlock(&source->getRegion(0));
+    Attribute layout = hal.getLayout(function.getNumArguments());
+    createExport(hal, loc, layout);
+    hal.builder.setInsertionPointToEnd(block);
+    auto inner = ModuleOp::create(hal.builder, loc);
+    hal.create(loc, "hal.executable.source_end", {}, {}, {});
+    OpBuilder body = OpBuilder::atBlockEnd(inner.getBody());
+    for (func::FuncOp callee : callees)
+      body.clone(*callee);
+    auto kernel = cast<func::FuncOp>(body.clone(*function));
+    kernel.setSymName(kernelName);
+    bindArguments(hal, kernel, layout);
+  }
+
+  /// One workgroup runs the whole kernel.
+  static void createExport(HALBuilder &hal, Location loc, Attribute layout) {
     OpBuilder::InsertionGuard guard(hal.builder);
-    Operation *entry = hal.create(loc, "hal.executable.export", {}, {},
-                                  {hal.named("sym_name", function.getSymNameAttr()),
-                                   hal.named("sym_visibility", hal.builder.getStringAttr("public")),
-                                   hal.named("ordinal", hal.builder.getIndexAttr(ordinal)),
-                                   hal.named("layout", layout)},
-                                  2);
+    Operation *entry =
+        hal.create(loc, "hal.executable.export", {}, {},
+                   {hal.named("sym_name", hal.builder.getStringAttr(kernelName)),
+                    hal.named("sym_visibility", hal.builder.getStringAttr("public")),
+                    hal.named("ordinal", hal.builder.getIndexAttr(0)), hal.named("layout", layout)},
+                   2);
     hal.builder.createBlock(&entry->getRegion(0), {}, hal.getType("device"), loc);
     Value one = arith::ConstantIndexOp::create(hal.builder, loc, 1);
     hal.create(loc, "hal.return", {one, one, one}, {}, {});

@@ -6,6 +6,7 @@ from __future__ import annotations
 import mlir.ir as ir
 
 from tte_mlir import stages
+from tte_mlir.backend.kernels import KernelSource, read_sources
 from tte_mlir.backend.targets import Target
 from tte_mlir.certificate import certify
 from tte_mlir.errors import TTEError
@@ -47,12 +48,17 @@ def lower(module: ir.Module, target: Target) -> ir.Module:
     return lowered
 
 
-def executable_source(lowered: ir.Module) -> str:
-    """What `iree-compile` reads: the kernels of a lowered module in the generic form."""
-    module = ir.Module.parse(str(lowered), lowered.context)
-    module.context.allow_unregistered_dialects = True
+def kernel_sources(lowered: ir.Module) -> list[KernelSource]:
+    """What `iree-compile` reads: the kernels of a lowered module."""
+    context = lowered.context
+    context.allow_unregistered_dialects = True
+    with ir.Location.unknown(context):
+        module = ir.Module.create()
+    for op in lowered.body:
+        if op.operation.name == "builtin.module":
+            module.body.append(op.operation.clone())
     stages.run_step(module, "tte-export-hal", "exported")
-    return module.operation.get_asm(print_generic_op_form=True)
+    return read_sources(module)
 
 
 def _autodiff(recipe: Recipe) -> str:

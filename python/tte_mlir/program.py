@@ -6,7 +6,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -151,9 +150,10 @@ def _compile_kernels(
     if save is not None:
         for target, module in lowered.items():
             stages.save_stage(module, save, 99, f"lowered-{target.name}")
-    with ThreadPoolExecutor() as pool:  # iree-compile is a process of its own
-        sources = map(pipeline.executable_source, lowered.values())
-        compiled = list(pool.map(compile_kernels, sources, lowered))
+    compiled = [
+        compile_kernels(pipeline.kernel_sources(module), target, name)
+        for target, module in lowered.items()
+    ]
     return {
         target.name: (
             export_program(

@@ -1,18 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Kernels from IREE: one hal.executable.source in, one relocatable object out."""
+"""Kernels from IREE: a hal.executable.source each in, one relocatable object out.
+
+Kernels are compiled and cached each by itself, so that one that has changed costs itself alone.
+"""
 
 import hashlib
 import os
 import subprocess
 import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from tte_mlir.backend import objects, toolchain
+import jinja2
+import mlir.ir as ir
+
+from tte_mlir.backend import objects, resources, toolchain
 from tte_mlir.backend.targets import Target
 from tte_mlir.errors import TTEError
 
-_RECIPE = "1"  # part of the cache key: change it with what happens to objects below
+_RECIPE = "2"  # part of the cache keys: change it with what happens to objects below
+_FUNCTION = "kernel"  # what `tte-export-hal` calls the function of every executable
+_ENTRY = "executable_library_query"  # IREE's entry point to it
+
+
+@dataclass(frozen=True)
+class KernelSource:
+    """A ``hal.executable.source`` called "executable" with one export, the function "kernel".
+
+    `name` is that of the function in the object of all kernels.
+    """
+
+    name: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -23,30 +44,183 @@ class KernelObject:
     query_symbol: str
 
 
-def compile_kernels(mlir: str, target: Target) -> KernelObject:
-    """Compiles the text of a ``hal.executable.source`` (generic form) for `target`.
+def read_sources(exported: ir.Module) -> list[KernelSource]:
+    """The kernels of a module after `tte-export-hal`, in the order of their ordinals."""
+    sources = []
+    for op in exported.body:
+        name = ir.StringAttr(op.operation.attributes["sym_name"]).value
+        op.operation.attributes["sym_name"] = ir.StringAttr.get("executable", exported.context)
+        text = op.operation.get_asm(print_generic_op_form=True, use_local_scope=True)
+        sources.append(KernelSource(name, text))
+    return sources
 
-    Objects are cached by content, so an unchanged module costs nothing. Kernels that cannot
-    be reached from the library are dropped, and with them what they would have called.
+
+def compile_kernels(
+    sources: Sequence[KernelSource], target: Target, name: str = "network"
+) -> KernelObject:
+    """Compiles kernels for `target` into an executable library, ordinals in the order given.
+
+    `name` begins the one global symbol. Objects are cached by content, so unchanged kernels cost
+    nothing. What cannot be reached from the library is dropped.
     """
     compiler = toolchain.find_iree_compile()
     flags = _flags(target)
-    key = "\n".join((_RECIPE, toolchain.iree_version(), target.tool_prefix, *flags, mlir))
-    path = cache_directory() / "kernels" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.o"
-    if path.exists():
-        try:
-            return KernelObject(path, _query_symbol(path))
-        except TTEError:
-            path.unlink()  # damaged: compile again
+    salt = (_RECIPE, toolchain.iree_version(), target.tool_prefix, *flags)
+    keys = [_digest(*salt, source.text) for source in sources]
+    query = f"{name}_kernels_library_query"
+    names = [source.name for source in sources]
+    library = _cached("libraries", _digest(query, *target.c_flags, *keys, *names))
+    if _is_library(library, query):
+        return KernelObject(library, query)
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as temporary:
-        directory = Path(temporary)
-        compiled, cleaned = directory / "iree.o", directory / "kernels.o"
-        _run_iree(compiler, flags, mlir, directory, compiled)
-        _drop_unreachable(compiled, cleaned, target)
-        cleaned.rename(path)
-    return KernelObject(path, _query_symbol(path))
+    paths = [_cached("kernels", key) for key in keys]
+    missing = {
+        path: (key, source)
+        for path, key, source in zip(paths, keys, sources, strict=True)
+        if not _is_kernel(path, key)
+    }
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # iree-compile is a process of its own
+        for _ in pool.map(
+            lambda item: _compile_kernel(compiler, flags, target, *item[1], item[0]),
+            missing.items(),
+        ):
+            pass
+    _link_library(target, query, dict(zip(keys, names, strict=True)), keys, paths, library)
+    return KernelObject(library, query)
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+def _cached(kind: str, key: str) -> Path:
+    directory = cache_directory() / kind
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory / f"{key}.o"
+
+
+def _is_library(path: Path, query: str) -> bool:
+    return _defines(path, query)
+
+
+def _is_kernel(path: Path, key: str) -> bool:
+    return _defines(path, _symbol(key))
+
+
+def _defines(path: Path, symbol: str) -> bool:
+    """Whether a whole object lies there that gives `symbol` and nothing else."""
+    try:
+        return path.exists() and objects.defined(path) == {symbol}
+    except TTEError:
+        return False  # damaged: make it again
+
+
+def _symbol(key: str) -> str:
+    return f"kernel_{key}"
+
+
+def _compile_kernel(
+    compiler: Path, flags: list[str], target: Target, key: str, source: KernelSource, output: Path
+) -> None:
+    """One kernel, called after its key, as the only global symbol.
+
+    Unwind tables go: they want a personality routine that bare metal does not have.
+    """
+    with tempfile.TemporaryDirectory(dir=output.parent) as temporary:
+        compiled = Path(temporary) / "kernel.o"
+        _run_iree(compiler, flags, source.text, Path(temporary), compiled)
+        _check_attributes(compiled, source.name)
+        toolchain.run(
+            toolchain.find(target.tool("objcopy")),
+            "--remove-section=.ARM.exidx*",
+            "--remove-section=.rel.ARM.exidx*",
+            "--strip-debug",
+            f"--localize-symbol={_ENTRY}",
+            f"--globalize-symbol={_symbol(key)}",
+            f"--redefine-sym={_FUNCTION}={_symbol(key)}",
+            str(compiled),
+        )
+        compiled.replace(output)
+
+
+def _check_attributes(compiled: Path, name: str) -> None:
+    """The runtime gives kernels no workgroup memory (`local_memory_pages` of IREE's ABI)."""
+    attributes = objects.datum(compiled, f"{_ENTRY}_v0_attrs")
+    if int.from_bytes(attributes[8:10], "little"):
+        raise TTEError(f"kernel {name} wants workgroup memory, which there is not")
+
+
+_LIBRARY = jinja2.Template(
+    """
+#include "executable_library.h"
+{% for symbol in symbols | unique %}
+int {{ symbol }}(const tte_environment *, const tte_dispatch_state *, const tte_workgroup_state *);
+{% endfor %}
+static const tte_kernel {{ query }}_v0_kernels[] = {
+{% for symbol in symbols %}
+    {{ symbol }},
+{% endfor %}
+};
+static const tte_library_header {{ query }}_v0_header = {.version = TTE_EXECUTABLE_LIBRARY_VERSION};
+static const tte_library {{ query }}_v0 = {
+    .header = &{{ query }}_v0_header,
+    .exports = {.count = {{ symbols | length }}, .kernels = {{ query }}_v0_kernels},
+};
+const tte_library *{{ query }}(uint32_t max_version, const tte_environment *environment) {
+  (void)environment;
+  return max_version >= TTE_EXECUTABLE_LIBRARY_VERSION ? &{{ query }}_v0 : NULL;
+}
+"""
+)
+
+
+def _link_library(
+    target: Target,
+    query: str,
+    names: dict[str, str],
+    keys: Sequence[str],
+    paths: Sequence[Path],
+    output: Path,
+) -> None:
+    """Joins kernels behind one entry point and gives them their names back.
+
+    IREE adds libm and half-precision helpers to every object; the unused are linked away.
+    """
+    with tempfile.TemporaryDirectory(dir=output.parent) as temporary:
+        source, table, joined, renames = (
+            Path(temporary) / name for name in ("table.c", "table.o", "joined.o", "names.txt")
+        )
+        source.write_text(_LIBRARY.render(query=query, symbols=list(map(_symbol, keys))))
+        toolchain.run(
+            toolchain.find(target.tool("gcc")),
+            *target.c_flags,
+            f"-I{resources.path('runtime')}",
+            "-c",
+            str(source),
+            "-o",
+            str(table),
+        )
+        toolchain.run(
+            toolchain.find(target.tool("ld")),
+            "-r",
+            "--gc-sections",
+            f"--undefined={query}",
+            str(table),
+            *map(str, dict.fromkeys(paths)),
+            "-o",
+            str(joined),
+        )
+        renames.write_text("".join(f"{_symbol(key)} {name}\n" for key, name in names.items()))
+        unused = [f"--strip-unneeded-symbol={name}" for name in sorted(objects.undefined(joined))]
+        toolchain.run(
+            toolchain.find(target.tool("objcopy")),
+            "--strip-debug",
+            f"--keep-global-symbol={query}",
+            f"--redefine-syms={renames}",
+            *unused,
+            str(joined),
+        )
+        joined.replace(output)
 
 
 def cache_directory() -> Path:
@@ -90,29 +264,3 @@ def _run_iree(compiler: Path, flags: list[str], mlir: str, directory: Path, outp
     if result.returncode or not output.exists():
         error = toolchain.first_error(result.stderr).replace(f"{source}:", "kernels.mlir:")
         raise TTEError(f"iree-compile failed: {error}")
-
-
-def _drop_unreachable(compiled: Path, cleaned: Path, target: Target) -> None:
-    """IREE adds libm and half-precision helpers to every object; links away the unused.
-
-    Unwind tables go too: they want a personality routine that bare metal does not have.
-    """
-    query = _query_symbol(compiled)
-    objcopy = toolchain.find(target.tool("objcopy"))
-    toolchain.run(
-        objcopy, "--remove-section=.ARM.exidx*", "--remove-section=.rel.ARM.exidx*", str(compiled)
-    )
-    linker = toolchain.find(target.tool("ld"))
-    toolchain.run(
-        linker, "-r", "--gc-sections", f"--undefined={query}", str(compiled), "-o", str(cleaned)
-    )
-    unused = [f"--strip-unneeded-symbol={name}" for name in sorted(objects.undefined(cleaned))]
-    keep = f"--keep-global-symbol={query}"
-    toolchain.run(objcopy, "--strip-debug", keep, *unused, str(cleaned))
-
-
-def _query_symbol(path: Path) -> str:
-    names = sorted(objects.defined(path))
-    if len(names) != 1 or not names[0].endswith("_library_query"):
-        raise TTEError(f"{path}: expected one executable library, found {names}")
-    return names[0]

@@ -37,6 +37,18 @@ def undefined(path: Path) -> set[str]:
     }
 
 
+def datum(path: Path, name: str) -> bytes:
+    """The bytes of a datum of the file."""
+    with path.open("rb") as file:
+        elf = ELFFile(file)
+        found = elf.get_section_by_name(".symtab").get_symbol_by_name(name)
+        if not found:
+            raise TTEError(f"{path}: has no {name}")
+        section = elf.get_section(found[0]["st_shndx"])
+        begin = found[0]["st_value"] - section["sh_addr"]
+        return section.data()[begin : begin + found[0]["st_size"]]
+
+
 def code_bytes(path: Path) -> int:
     """Bytes of everything that runs."""
     with path.open("rb") as file:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The kernels of test/runtime/fake_kernels.c for IREE, with explicit fma.
+// The kernels of test/runtime/fake_kernels.c for IREE, with explicit fma: an executable each.
 
 #forward = #hal.pipeline.layout<bindings = [
   #hal.pipeline.binding<storage_buffer, ReadOnly>, #hal.pipeline.binding<storage_buffer, ReadOnly>,
@@ -9,21 +9,14 @@
   #hal.pipeline.binding<storage_buffer, ReadOnly>, #hal.pipeline.binding<storage_buffer, ReadOnly>,
   #hal.pipeline.binding<storage_buffer>, #hal.pipeline.binding<storage_buffer>]>
 
-hal.executable.source public @linear {
-  hal.executable.export public @scores ordinal(0) layout(#forward) count(%device: !hal.device) -> (index, index, index) {
-    %c1 = arith.constant 1 : index
-    hal.return %c1, %c1, %c1 : index, index, index
-  }
-  hal.executable.export public @loss ordinal(1) layout(#loss) count(%device: !hal.device) -> (index, index, index) {
-    %c1 = arith.constant 1 : index
-    hal.return %c1, %c1, %c1 : index, index, index
-  }
-  hal.executable.export public @update ordinal(2) layout(#forward) count(%device: !hal.device) -> (index, index, index) {
+// -----
+hal.executable.source public @executable {
+  hal.executable.export public @kernel ordinal(0) layout(#forward) count(%device: !hal.device) -> (index, index, index) {
     %c1 = arith.constant 1 : index
     hal.return %c1, %c1, %c1 : index, index, index
   }
   builtin.module {
-    func.func @scores() {
+    func.func @kernel() {
       %c0 = arith.constant 0 : index
       %c1 = arith.constant 1 : index
       %c3 = arith.constant 3 : index
@@ -45,7 +38,16 @@ hal.executable.source public @linear {
       }
       return
     }
-    func.func @loss() {
+  }
+}
+// -----
+hal.executable.source public @executable {
+  hal.executable.export public @kernel ordinal(0) layout(#loss) count(%device: !hal.device) -> (index, index, index) {
+    %c1 = arith.constant 1 : index
+    hal.return %c1, %c1, %c1 : index, index, index
+  }
+  builtin.module {
+    func.func @kernel() {
       %c0 = arith.constant 0 : index
       %c1 = arith.constant 1 : index
       %c3 = arith.constant 3 : index
@@ -72,7 +74,16 @@ hal.executable.source public @linear {
       memref.store %sum, %loss[%c0] : memref<1xf32, #hal.descriptor_type<storage_buffer>>
       return
     }
-    func.func @update() {
+  }
+}
+// -----
+hal.executable.source public @executable {
+  hal.executable.export public @kernel ordinal(0) layout(#forward) count(%device: !hal.device) -> (index, index, index) {
+    %c1 = arith.constant 1 : index
+    hal.return %c1, %c1, %c1 : index, index, index
+  }
+  builtin.module {
+    func.func @kernel() {
       %c0 = arith.constant 0 : index
       %c1 = arith.constant 1 : index
       %c3 = arith.constant 3 : index

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Kernels through IREE: the object, the cache, and the same numbers on host and board."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import fake_network
@@ -15,7 +16,16 @@ from tte_mlir.errors import TTEError
 
 M7 = targets.get("cortex-m7")
 HOST = targets.get("host")
-SOURCE = Path(__file__).with_name("fake_kernels.mlir").read_text()
+
+
+def read_sources() -> list[kernels.KernelSource]:
+    """The kernels of fake_kernels.mlir, each in an executable of its own."""
+    parts = Path(__file__).with_name("fake_kernels.mlir").read_text().split("// -----\n")
+    texts = [parts[0] + part for part in parts[1:]]
+    return list(map(kernels.KernelSource, ("scores", "loss", "update"), texts))
+
+
+SOURCES = read_sources()
 
 
 @pytest.fixture(autouse=True)
@@ -26,20 +36,20 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("target", [M7, HOST], ids=lambda target: target.name)
 def test_object_has_one_entry_and_wants_nothing(target: targets.Target) -> None:
-    compiled = kernels.compile_kernels(SOURCE, target)
-    assert compiled.query_symbol == "linear_library_query"
+    compiled = kernels.compile_kernels(SOURCES, target)
+    assert compiled.query_symbol == "network_kernels_library_query"
     assert objects.defined(compiled.path) == {compiled.query_symbol}
     assert objects.undefined(compiled.path) - {"_GLOBAL_OFFSET_TABLE_"} == set()
 
 
 def test_host_and_board_give_the_same_bits(tmp_path: Path) -> None:
-    program = fake_network.make_program(query_symbol="linear_library_query")
+    program = fake_network.make_program(query_symbol="network_kernels_library_query")
     interface = program.interface()
     library = simulator.build_simulator(
-        program, kernels.compile_kernels(SOURCE, HOST).path, HOST, tmp_path / "host"
+        program, kernels.compile_kernels(SOURCES, HOST).path, HOST, tmp_path / "host"
     )
     archive = package.build_archive(
-        program, kernels.compile_kernels(SOURCE, M7).path, M7, tmp_path / "m7"
+        program, kernels.compile_kernels(SOURCES, M7).path, M7, tmp_path / "m7"
     )
     image = link_firmware(archive, interface, M7, tmp_path / "net.elf")
     random = np.random.default_rng(1)
@@ -59,17 +69,43 @@ def test_host_and_board_give_the_same_bits(tmp_path: Path) -> None:
 
 
 def test_unchanged_kernels_are_not_compiled_again(cache: Path, monkeypatch) -> None:
-    first = kernels.compile_kernels(SOURCE, M7)
+    first = kernels.compile_kernels(SOURCES, M7)
     monkeypatch.setattr(kernels, "_run_iree", None)
-    assert kernels.compile_kernels(SOURCE, M7) == first
-    assert list(cache.rglob("*.o")) == [first.path]
+    assert kernels.compile_kernels(SOURCES, M7) == first
+    assert len(list(cache.rglob("*.o"))) == 1 + len(SOURCES)
 
 
-def test_damaged_cache_entry_is_replaced() -> None:
-    first = kernels.compile_kernels(SOURCE, M7)
+def test_a_changed_kernel_costs_itself_alone(cache: Path, monkeypatch) -> None:
+    whole = kernels.compile_kernels(SOURCES, M7)
+    compiled = []
+    run = kernels._run_iree
+
+    def noting(compiler, flags, text, directory, output):
+        compiled.append(text)
+        run(compiler, flags, text, directory, output)
+
+    monkeypatch.setattr(kernels, "_run_iree", noting)
+    changed = replace(SOURCES[1], text=SOURCES[1].text.replace("0.5", "0.25"))
+    fewer = kernels.compile_kernels([changed, SOURCES[0]], M7)
+    assert compiled == [changed.text]
+    assert objects.code_bytes(fewer.path) < objects.code_bytes(whole.path)
+    sizes = objects.code_sizes(whole.path)
+    assert all(sizes[source.name] > 0 for source in SOURCES)
+
+
+def test_equal_kernels_are_kept_once() -> None:
+    once = kernels.compile_kernels(SOURCES[:1], M7)
+    twice = kernels.compile_kernels([SOURCES[0], replace(SOURCES[0], name="again")], M7)
+    assert objects.code_bytes(once.path) == objects.code_bytes(twice.path)
+
+
+def test_damaged_cache_entries_are_replaced(cache: Path) -> None:
+    first = kernels.compile_kernels(SOURCES, M7)
     whole = first.path.read_bytes()
     first.path.write_bytes(whole[:100])
-    assert kernels.compile_kernels(SOURCE, M7).path.read_bytes() == whole
+    (kernel, *_) = (cache / "kernels").glob("*.o")
+    kernel.write_bytes(kernel.read_bytes()[:100])
+    assert kernels.compile_kernels(SOURCES, M7).path.read_bytes() == whole
 
 
 @pytest.mark.parametrize(
@@ -90,7 +126,7 @@ def test_cache_directory(variables: dict[str, str], expected: str, monkeypatch) 
 
 def test_malformed_kernels_are_one_clear_line() -> None:
     with pytest.raises(TTEError, match=r"^iree-compile failed: kernels\.mlir:1:1: error: .+$"):
-        kernels.compile_kernels("nonsense", M7)
+        kernels.compile_kernels([kernels.KernelSource("k", "nonsense")], M7)
 
 
 def test_missing_compiler_names_its_package(monkeypatch) -> None:
@@ -98,4 +134,4 @@ def test_missing_compiler_names_its_package(monkeypatch) -> None:
     monkeypatch.setattr(kernels.toolchain.sys, "executable", "/nowhere/python")
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(TTEError, match=r"iree-compile is missing: install .* iree-base-compiler"):
-        kernels.compile_kernels(SOURCE, M7)
+        kernels.compile_kernels(SOURCES, M7)

@@ -62,10 +62,10 @@ class Bench:
 
     def run(self, directory: Path) -> dict[str, Outcome]:
         """Compiles and runs all cases."""
-        host_calls, host_memory, host_text = self._lower(HOST)
-        board_calls, board_memory, board_text = self._lower(M7)
-        host = _run_host(host_text, host_calls, host_memory, directory)
-        board, instructions = _run_board(board_text, board_calls, board_memory, directory)
+        host_calls, host_memory, host_sources = self._lower(HOST)
+        board_calls, board_memory, board_sources = self._lower(M7)
+        host = _run_host(host_sources, host_calls, host_memory, directory)
+        board, instructions = _run_board(board_sources, board_calls, board_memory, directory)
         return {
             case.name: Outcome(
                 self._expected(index),
@@ -78,8 +78,8 @@ class Bench:
 
     def count_instructions(self, directory: Path) -> dict[str, int]:
         """Instructions of each case on the board."""
-        calls, memory, text = self._lower(M7)
-        _, instructions = _run_board(text, calls, memory, directory)
+        calls, memory, sources = self._lower(M7)
+        _, instructions = _run_board(sources, calls, memory, directory)
         return {case.name: count for case, count in zip(self.cases, instructions, strict=True)}
 
     def _lay_out(self) -> None:
@@ -147,8 +147,8 @@ class Bench:
         self._memory += bytes(-len(self._memory) % _ALIGNMENT)
         return offset
 
-    def _lower(self, target: targets.Target) -> tuple[list[tuple[int, list[int]]], bytearray, str]:
-        """The calls (ordinal, offsets), the memory with tables added, and the kernels' text."""
+    def _lower(self, target: targets.Target) -> tuple["Calls", bytearray, "Sources"]:
+        """The calls (ordinal, offsets), the memory with tables added, and the kernels."""
         memory = bytearray(self._memory)
         with ir.Context() as context, ir.Location.unknown():
             context.allow_unregistered_dialects = True
@@ -188,8 +188,8 @@ class Bench:
                         memory.extend(bytes(-len(memory) % _ALIGNMENT))
                     calls.append((ordinals[callee], buffers))
             _run_passes(module, "tte-export-hal")
-            text = module.operation.get_asm(print_generic_op_form=True)
-        return calls, memory, text
+            sources = kernels.read_sources(module)
+        return calls, memory, sources
 
     def _expected(self, index: int) -> list[np.ndarray]:
         name = f"kernels::{self.cases[index].name}"
@@ -229,10 +229,11 @@ def _storage(kind: ir.RankedTensorType) -> np.dtype:
 
 
 Calls = list[tuple[int, list[int]]]
+Sources = list[kernels.KernelSource]
 
 
-def _run_host(text: str, calls: Calls, memory: bytearray, directory: Path) -> bytes:
-    compiled = kernels.compile_kernels(text, HOST)
+def _run_host(sources: Sources, calls: Calls, memory: bytearray, directory: Path) -> bytes:
+    compiled = kernels.compile_kernels(sources, HOST)
     library = directory / "libkernels.so"
     source = resources.path("runtime/executable_library.c")
     command = [str(toolchain.find(HOST.tool("gcc"))), *HOST.c_flags, "-shared", str(source)]
@@ -257,9 +258,9 @@ def _run_host(text: str, calls: Calls, memory: bytearray, directory: Path) -> by
 
 
 def _run_board(
-    text: str, calls: Calls, memory: bytearray, directory: Path
+    sources: Sources, calls: Calls, memory: bytearray, directory: Path
 ) -> tuple[bytes, list[int]]:
-    compiled = kernels.compile_kernels(text, M7)
+    compiled = kernels.compile_kernels(sources, M7)
     (directory / "memory.bin").write_bytes(memory)
     offsets = [offset for _, offsets in calls for offset in offsets]
     table = ",".join(f"{{{ordinal},{len(places)}}}" for ordinal, places in calls)

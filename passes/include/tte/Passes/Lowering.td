@@ -62,13 +62,14 @@ def ExpandFloat : Pass<"tte-expand-float"> {
 }
 
 def ExportHAL : Pass<"tte-export-hal", "::mlir::ModuleOp"> {
-  let summary = "Wrap the functions of @kernels as an IREE executable";
+  let summary = "Wrap each function of @kernels as an IREE executable";
   let description = [{
-    Leaves one `hal.executable.source` in the module: an export for each public
-    function of the nested module @kernels, whose ordinal is the position of
-    the function among them, and whose bindings are its arguments. Printed in
-    the generic form, `iree-compile --compile-mode=hal-executable` takes it.
-    The context must allow unregistered dialects.
+    Leaves a `hal.executable.source` for each public function of the nested
+    module @kernels, in their order and with their names. It holds the function,
+    called `kernel`, as its one export, whose bindings are the arguments, and
+    the private functions that it calls: kernels compile and are cached each by
+    itself. `iree-compile --compile-mode=hal-executable` takes each of them,
+    printed in the generic form. The context must allow unregistered dialects.
   }];
 }
 
