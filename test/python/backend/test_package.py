@@ -167,7 +167,7 @@ def test_missing_tools_name_their_package(
 
 
 def test_unknown_target_lists_the_known() -> None:
-    with pytest.raises(TTEError, match="unknown target 'pdp11': expected one of cortex-m7, host"):
+    with pytest.raises(TTEError, match="unknown target 'pdp11': expected one of cortex-.*, host"):
         targets.get("pdp11")
 
 
