@@ -45,10 +45,31 @@ void TTEDialect::initialize() {
   addInterfaces<QuantizedTypeAliases>();
 }
 
+/// `tte.places`: for each dimension of the op's parameter the indices of its elements in the
+/// original one, or an empty list.
+static LogicalResult verifyPlaces(Operation *op, Attribute attribute) {
+  auto lists = dyn_cast<ArrayAttr>(attribute);
+  if (!lists || !llvm::all_of(lists, llvm::IsaPred<DenseI64ArrayAttr>))
+    return op->emitOpError("'tte.places' must be a list of array<i64>, found ") << attribute;
+  StringRef originName = isa<SGDOp>(op) ? "origin" : "tte.origin";
+  auto origin = op->getAttrOfType<OriginAttr>(originName);
+  if (!origin || origin.getShape().size() != lists.size())
+    return op->emitOpError("'tte.places' has ")
+           << lists.size() << " lists, expected one for each dimension of an origin";
+  for (auto [d, list] : llvm::enumerate(lists.getAsRange<DenseI64ArrayAttr>()))
+    for (int64_t place : list.asArrayRef())
+      if (place < 0 || place >= origin.getShape()[d])
+        return op->emitOpError("'tte.places' names ")
+               << place << " in dimension " << d << " of size " << origin.getShape()[d];
+  return success();
+}
+
 LogicalResult TTEDialect::verifyOperationAttribute(Operation *op, NamedAttribute attribute) {
   StringRef name = attribute.getName();
   if (name == "tte.range" && !isa<RangeAttr>(attribute.getValue()))
     return op->emitOpError("'tte.range' must be a #tte.range, found ") << attribute.getValue();
+  if (name == "tte.places")
+    return verifyPlaces(op, attribute.getValue());
   if (name != "tte.update")
     return success();
   if (!isa<UpdateAttr>(attribute.getValue()))

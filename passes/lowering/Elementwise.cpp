@@ -4,6 +4,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "tte/Passes/Origin.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 #include <cmath>
@@ -70,6 +71,9 @@ private:
   Value loadScales(Operation *op, QuantizedType type, int64_t power);
   Value emitRandomBits(SGDOp op);
   Value emitParameterIndex(SGDOp op);
+  Value emitPermutedIndex(SGDOp op);
+  Value toWord(Index index);
+  Value countLanes(Value first);
   Value emitNarrowUpdate(SGDOp op, Value parameter, Value delta);
   Value emitWideUpdate(SGDOp op, Value parameter, Value delta);
 
@@ -269,6 +273,8 @@ Value ElementEmitter::mix(Value value) {
 
 /// The row-major index of each element in the full parameter.
 Value ElementEmitter::emitParameterIndex(SGDOp op) {
+  if (op->hasAttr("tte.places"))
+    return emitPermutedIndex(op);
   Index index = position.linear;
   if (std::optional<OriginAttr> origin = op.getOrigin()) {
     SmallVector<Index> indices;
@@ -276,8 +282,48 @@ Value ElementEmitter::emitParameterIndex(SGDOp op) {
       indices.push_back(slice + offset);
     index = kernel.linearize(indices, origin->getShape());
   }
-  Value first =
-      arith::IndexCastOp::create(builder, loc, builder.getI32Type(), kernel.materialize(index));
+  return countLanes(toWord(index));
+}
+
+/// The same where the full parameter had its channels in another order, from a table of places.
+Value ElementEmitter::emitPermutedIndex(SGDOp op) {
+  auto [table, isNew] = kernel.tables.try_emplace(op);
+  unsigned rank = position.indices.size();
+  if (isNew) {
+    SmallVector<int32_t> places;
+    for (unsigned d = 0; d < rank; ++d)
+      llvm::append_range(places, getPlaces(op, d));
+    table->second = kernel.addTable(ArrayRef(places));
+  }
+  Table places = table->second;
+  Value index;
+  for (unsigned d = 0; d < rank; ++d) {
+    bool isLast = d == rank - 1;
+    int64_t count = getPlaces(op, d).size();
+    Value place;
+    if (count)
+      place = kernel.loadTable(places, position.indices[d], isLast ? lanes : 1);
+    else
+      place = toWord(position.indices[d] + op.getOrigin()->getOffsets()[d]);
+    if (!count && isLast)
+      place = countLanes(place);
+    places.offset += count;
+    if (index) {
+      index = mulInteger(index, kernel.i32(op.getOrigin()->getShape()[d]));
+      place = addInteger(isLast ? splat(index) : index, place);
+    }
+    index = place;
+  }
+  return index;
+}
+
+/// An index as a word that wraps.
+Value ElementEmitter::toWord(Index index) {
+  return arith::IndexCastOp::create(builder, loc, builder.getI32Type(), kernel.materialize(index));
+}
+
+/// `first`, `first` + 1, ... for the lanes.
+Value ElementEmitter::countLanes(Value first) {
   if (lanes == 1)
     return first;
   auto type = cast<VectorType>(kernel.laneType(builder.getI32Type(), lanes));

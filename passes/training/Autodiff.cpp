@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "mlir/IR/IRMapping.h"
+#include "tte/Passes/Origin.h"
 #include "tte/Passes/Passes.h"
 
 using namespace mlir;
@@ -272,10 +273,12 @@ LogicalResult AutodiffPass::buildTrainStep(func::FuncOp forward,
       results.push_back(old);
       continue;
     }
-    results.push_back(SGDOp::create(
+    auto update = SGDOp::create(
         builder, gradient.getLoc(), old.getType(), old, toStoredDomain(builder, old, gradient),
-        learningRate, stepCount, roundingOf(old, rounding), streamOf(parameter.getSymName(), seed),
-        /*origin=*/OriginAttr()));
+        learningRate, stepCount, roundingOf(old, rounding),
+        streamOf(getOriginalName(parameter), seed), /*origin=*/OriginAttr());
+    takeOrigin(update, parameter);
+    results.push_back(update);
   }
   results.append({checked.getResult(0), scores});
   func::ReturnOp::create(builder, forward.getLoc(), results);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "NarrowGradients.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "tte/Passes/Origin.h"
 #include "tte/Passes/Passes.h"
 #include "llvm/ADT/SetVector.h"
 
@@ -206,7 +207,7 @@ LogicalResult Pruner::narrow(ml_program::GlobalOp global, ChannelRange range) {
   Value gradient = SliceOp::create(builder, update.getLoc(), range.typeIn(gradientType),
                                    update.getGradient(), offsets);
   update.getGradientMutable().assign(gradient);
-  update.setOriginAttr(OriginAttr::get(builder.getContext(), whole.getShape(), offsets));
+  narrowOrigin(update, global, whole, offsets, trained.getShape());
   update.getResult().setType(trained);
 
   global.setType(trained);

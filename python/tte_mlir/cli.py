@@ -162,6 +162,8 @@ def _compile(
             progress=show,
         )
         compiled.save(output)
+    for remark in compiled.report.remarks:
+        print(f"ttec: remark: {remark}", file=sys.stderr)
 
 
 @ttec.command()

@@ -6,7 +6,15 @@ import mlir.ir as ir
 
 def layer(op: ir.Operation) -> str:
     """The module path in the location of an op, else the op's name."""
-    return op.location.name_str if op.location.is_a_name() else op.name
+    return _name(op.location) or op.name
+
+
+def _name(location: ir.Location) -> str:
+    """The first name in a location, where ops that were fused have several."""
+    if location.is_a_name():
+        return location.name_str
+    parts = location.locations if location.is_a_fused() else ()
+    return next(filter(None, map(_name, parts)), "")
 
 
 def describe(location: ir.Location) -> str:

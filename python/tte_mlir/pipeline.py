@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import mlir.ir as ir
 
 from tte_mlir import stages
@@ -12,33 +14,85 @@ from tte_mlir.certificate import certify
 from tte_mlir.errors import TTEError
 from tte_mlir.frontend import data
 from tte_mlir.frontend.calibration import calibrate, find_forward
+from tte_mlir.passes.permute_channels import permute_channels
+from tte_mlir.passes.split_parameters import split_parameters
 from tte_mlir.passes.update_scheme import mark_updates
 from tte_mlir.recipe import Recipe
+from tte_mlir.report.costs import training_cost
+from tte_mlir.report.schema import Training, TrainingCost
 from tte_mlir.stages import Stage
 
+_DISPATCH = (
+    "canonicalize,cse",
+    "func.func(tte-pack-masks,tte-fuse-update,tte-fuse-clamp-grad,tte-form-dispatches)",
+)
 _PIXEL_MAXIMUM = 255
 _CALIBRATION_IMAGES = 128
 """The first so many images calibrate: ranges hardly grow with more."""
 
 
-def planning(recipe: Recipe, images: data.Dataset | None) -> list[Stage]:
-    """The stages from "imported" to "planned"; they are the same for every target."""
+@dataclass
+class Notes:
+    """What passes find out beside their work."""
+
+    remarks: list[str] = field(default_factory=list)
+    training: Training | None = None
+
+
+def planning(
+    recipe: Recipe, images: data.Dataset | None, notes: Notes | None = None
+) -> list[Stage]:
+    """The stages from "imported" to "planned"; they are the same for every target. With `notes`
+    they also say what training costs."""
+    notes, measures = notes or Notes(), notes is not None
+    full: list[TrainingCost] = []
     return [
         Stage("fused", ("func.func(tte-fuse-clamp)", "canonicalize,cse")),
         Stage("calibrated", (lambda module: _calibrate(module, recipe, images),)),
         Stage("quantized", (_quantize,)),
         Stage("differentiated", (
-            lambda module: mark_updates(module, recipe.update), _autodiff(recipe),
+            *((lambda module: full.extend(_full_cost(module, recipe)),) if measures else ()),
+            *_differentiate(recipe, notes),
         )),
         Stage("pruned", ("tte-prune-backward",)),
         Stage("scaled", ("func.func(tte-qas)",) if recipe.qas else ()),
         Stage("dispatched", (
-            "canonicalize,cse",
-            "func.func(tte-pack-masks,tte-fuse-update,tte-fuse-clamp-grad,tte-form-dispatches)",
+            *_DISPATCH,
+            *((lambda module: _note_cost(module, notes, full),) if measures else ()),
         )),
         Stage("scheduled", ("func.func(tte-schedule)",)),
         Stage("planned", ("tte-plan-memory", certify)),
     ]  # fmt: skip
+
+
+def _differentiate(recipe: Recipe, notes: Notes) -> tuple[str | stages.PythonPass, ...]:
+    return (
+        lambda module: mark_updates(module, recipe.update),
+        lambda module: permute_channels(module, notes.remarks.append),
+        split_parameters,
+        _autodiff(recipe),
+    )
+
+
+def _full_cost(module: ir.Module, recipe: Recipe) -> list[TrainingCost]:
+    """What it would cost to train every parameter of a quantized module, if that is possible."""
+    if recipe.update == "full":
+        return []
+    whole = ir.Module.parse(module.operation.get_asm(enable_debug_info=True), module.context)
+    steps = (
+        *_differentiate(recipe.override({"update": "full"}), Notes()),
+        "tte-prune-backward", *_DISPATCH,
+    )  # fmt: skip
+    try:
+        for step in steps:
+            stages.run_step(whole, step, "full")
+    except TTEError:
+        return []
+    return [training_cost(whole)]
+
+
+def _note_cost(module: ir.Module, notes: Notes, full: list[TrainingCost]) -> None:
+    notes.training = Training(scheme=training_cost(module), full=full[0] if full else None)
 
 
 def lower(module: ir.Module, target: Target) -> ir.Module:

@@ -96,7 +96,8 @@ def compile(  # noqa: A001
         recipe = _with_pixels(recipe, module)
     if save is not None:
         stages.save_stage(module, save, 0, "imported")
-    stages.run(module, pipeline.planning(recipe, images), save, progress)
+    notes = pipeline.Notes()
+    stages.run(module, pipeline.planning(recipe, images, notes), save, progress)
     plan = read_plan(module)
     least = plan.arena.bytes + plan.state_bytes
     if budget is not None and least > budget:
@@ -127,6 +128,8 @@ def compile(  # noqa: A001
         flash=flash,
         kernels=_kernels_of_calls(libraries[target][0]),
         code=objects.code_sizes(libraries[target][1]),
+        training=notes.training,
+        remarks=notes.remarks,
     )
     report.write(out / artifacts.REPORT)
     _write_recipe(recipe, out)

@@ -206,3 +206,18 @@ func.func @update() attributes {tte.update = #tte.update<0, 1>} { return }
 
 // expected-error @+1 {{a range of channels needs offset >= 0 and size > 0, found offset 0 and size 0}}
 ml_program.global private @w(dense<1.0> : tensor<8xf32>) : tensor<8xf32> {tte.update = #tte.update<0, 0>}
+
+// -----
+
+// expected-error @+1 {{'tte.places' has 1 lists, expected one for each dimension of an origin}}
+ml_program.global private @w(dense<1.0> : tensor<4x2xf32>) : tensor<4x2xf32> {tte.origin = #tte.origin<[4, 2], [0, 0]>, tte.places = [array<i64: 3, 2, 1, 0>]}
+
+// -----
+
+// expected-error @+1 {{'tte.places' names 4 in dimension 0 of size 4}}
+ml_program.global private @w(dense<1.0> : tensor<4x2xf32>) : tensor<4x2xf32> {tte.origin = #tte.origin<[4, 2], [0, 0]>, tte.places = [array<i64: 3, 2, 1, 4>, array<i64>]}
+
+// -----
+
+// expected-error @+1 {{'tte.places' must be a list of array<i64>, found 3}}
+ml_program.global private @w(dense<1.0> : tensor<4x2xf32>) : tensor<4x2xf32> {tte.places = 3}

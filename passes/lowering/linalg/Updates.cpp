@@ -6,6 +6,7 @@
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "tte/Passes/Origin.h"
 
 #include <cmath>
 
@@ -42,6 +43,15 @@ static Value mix(LocBuilder &builder, Value word) {
   return word;
 }
 
+/// Element `word` of a constant list of words.
+static Value lookUp(LocBuilder &builder, ArrayRef<int64_t> list, Value word) {
+  auto type = RankedTensorType::get({int64_t(list.size())}, builder.getI32Type());
+  Value table = arith::ConstantOp::create(
+      builder, DenseElementsAttr::get(type, ArrayRef(SmallVector<int32_t>(list))));
+  Value index = arith::IndexCastOp::create(builder, builder.getIndexType(), word);
+  return tensor::ExtractOp::create(builder, table, ValueRange(index));
+}
+
 /// The row-major index of the iteration's element in the full parameter.
 static Value getIndexInFullParameter(LocBuilder &builder, SGDOp op) {
   ArrayRef<int64_t> shape = typeOf(op).getShape();
@@ -49,7 +59,10 @@ static Value getIndexInFullParameter(LocBuilder &builder, SGDOp op) {
   Value index = getWord(builder, 0);
   for (int64_t d = 0; d < int64_t(shape.size()); ++d) {
     Value place = getIndex(builder, d, builder.getI32Type());
-    if (origin)
+    ArrayRef<int64_t> places = getPlaces(op, d);
+    if (!places.empty())
+      place = lookUp(builder, places, place);
+    else if (origin)
       place = add(builder, place, getWord(builder, origin->getOffsets()[d]));
     Value size = getWord(builder, origin ? origin->getShape()[d] : shape[d]);
     index = add(builder, multiply(builder, index, size), place);

@@ -18,33 +18,37 @@ of ``layer1.0.conv2``), or, in a path without a number, up to its last name (``e
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
 from pathlib import Path
 
 import mlir.ir as ir
+import numpy as np
 from mlir.dialects import ml_program
 
 from tte_mlir import locations, scheme
 from tte_mlir.dialects import tte
 from tte_mlir.errors import TTEError
 from tte_mlir.frontend.calibration import find_forward
+from tte_mlir.passes import update_marks
+from tte_mlir.passes.parameters import loaded, parameters_of
+from tte_mlir.reference.grid import Grid
 from tte_mlir.scheme import LayerUpdate, Scheme
 
-_UPDATE = "tte.update"
 _LAST = re.compile(r"last:(\d+)")
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A global that a layer reads, and its channels along the axis on which ranges count.
+    """A global that a layer reads, and its channels along the axis on which they count.
 
     `divisible` says whether a share of the channels may train.
     """
 
     name: str
+    axis: int
     channels: int
     is_bias: bool
     divisible: bool
@@ -69,8 +73,8 @@ class Layer:
         return tuple(p for p in self.parameters if p.is_bias == bias)
 
 
-Trained = Mapping[str, int]
-"""For each parameter that trains how many of its channels, from the first, do."""
+Trained = Mapping[str, Collection[int]]
+"""For each parameter that trains the channels that do."""
 
 
 def mark_updates(module: ir.Module, update: str) -> None:
@@ -84,17 +88,11 @@ def mark_updates(module: ir.Module, update: str) -> None:
     if not layers:
         raise TTEError("the network has no parameters, so there is nothing to train")
     if scheme.is_file(update):
-        trained = _FileScheme(Path(update), layers).select()
+        trained = _FileScheme(Path(update), layers, parameters_of(module)).select()
     else:
-        trained = {p.name: p.channels for p in _select(layers, update)}
-    for op in module.body.operations:
-        if not isinstance(op, ml_program.GlobalOp):
-            continue
-        attributes, name = op.operation.attributes, op.sym_name.value
-        if name in trained:
-            attributes[_UPDATE] = tte.update_attr(module.context, 0, trained[name])
-        elif _UPDATE in attributes:
-            del attributes[_UPDATE]
+        trained = {p.name: range(p.channels) for p in _select(layers, update)}
+    for name, parameter in parameters_of(module).items():
+        update_marks.write(parameter, trained.get(name, ()))
 
 
 def _select(layers: list[Layer], update: str) -> Iterable[Parameter]:
@@ -124,11 +122,14 @@ def _select(layers: list[Layer], update: str) -> Iterable[Parameter]:
 class _FileScheme:
     """The scheme of a file, applied to the layers of a network."""
 
-    def __init__(self, path: Path, layers: Sequence[Layer]) -> None:
+    def __init__(
+        self, path: Path, layers: Sequence[Layer], parameters: Mapping[str, ml_program.GlobalOp]
+    ) -> None:
         self.path, self.scheme = path, Scheme.read(path)
         *self.backbone, self.classifier = layers
         self.layers = {layer.path: layer for layer in layers}
-        self.trained: dict[str, int] = {}
+        self.parameters = parameters
+        self.trained: dict[str, Collection[int]] = {}
 
     def select(self) -> Trained:
         """What trains. Raises TTEError that names the layer and what would be accepted."""
@@ -136,10 +137,8 @@ class _FileScheme:
         for layer in self.layers.values():
             update = updates.get(layer.path, LayerUpdate())
             self.add_biases(layer, update)
-            if (update.channels or self.scheme.channels) != "first":
-                raise self.refuse(layer.path, "channels can only be the first")
-            if update.weight is not None:
-                self.add_weights(layer, update.weight)
+            if update.weight is not None or update.channels is not None:
+                self.add_weights(layer, update)
         return self.trained
 
     def updates(self) -> dict[str, LayerUpdate]:
@@ -175,7 +174,7 @@ class _FileScheme:
         if update.bias and not biases:
             raise self.refuse(layer.path, "bias is true, but the layer has none; leave it out")
         trains = layer.path in self.last_biases() if update.bias is None else update.bias
-        self.trained |= {bias.name: bias.channels for bias in biases if trains}
+        self.trained |= {bias.name: range(bias.channels) for bias in biases if trains}
 
     def last_biases(self) -> set[str]:
         """The paths of the layers that `biases` counts."""
@@ -189,21 +188,48 @@ class _FileScheme:
             )
         return {layer.path for layer in self.backbone[known - count :]}
 
-    def add_weights(self, layer: Layer, ratio: Fraction) -> None:
+    def add_weights(self, layer: Layer, update: LayerUpdate) -> None:
         for weight in layer.select(bias=False):
-            if ratio < 1 and not weight.divisible:
+            channels = self.choose(layer, weight, update)
+            if len(channels) < weight.channels and not weight.divisible:
                 raise self.refuse(
                     layer.path,
-                    f"weight is {ratio}, but a share of this kind of layer cannot train, "
-                    "expected 1",
+                    f"{len(channels)} of {weight.channels} channels shall train, but a grouped "
+                    "convolution trains as a whole, expected weight: 1",
                 )
-            count = max(1, floor(ratio * weight.channels + Fraction(1, 2)))
-            if self.trained.setdefault(weight.name, count) != count:
+            if set(self.trained.setdefault(weight.name, channels)) != set(channels):
                 raise self.refuse(
                     layer.path,
-                    f"shares '{weight.name}' with another layer that trains "
-                    f"{self.trained[weight.name]} of its channels, expected the same share",
+                    f"shares '{weight.name}' with another layer that trains other channels, "
+                    "expected the same",
                 )
+
+    def choose(self, layer: Layer, weight: Parameter, update: LayerUpdate) -> Collection[int]:
+        """The channels of a weight that train."""
+        choice = update.channels or self.scheme.channels
+        if isinstance(choice, tuple):
+            beyond = [channel for channel in choice if channel >= weight.channels]
+            if beyond:
+                raise self.refuse(
+                    layer.path,
+                    f"channels names {beyond[0]}, expected 0 to {weight.channels - 1}",
+                )
+            return choice
+        count = max(1, floor(update.weight * weight.channels + Fraction(1, 2)))
+        if choice == "first" or count == weight.channels:
+            return range(count)
+        norms = _norms(self.parameters[weight.name], weight.axis)
+        return np.argsort(-norms, kind="stable")[:count].tolist()
+
+
+def _norms(parameter: ml_program.GlobalOp, axis: int) -> np.ndarray:
+    """The L2 norm of the real values of each channel of a weight."""
+    real = np.array(parameter.value).astype(np.float64)
+    type_ = ir.RankedTensorType(parameter.operation.attributes["type"].value)
+    grid = Grid.of(type_.element_type)
+    if grid is not None:
+        real *= grid.real_scale(real.ndim)
+    return np.sqrt(np.square(real).sum(axis=tuple(d for d in range(real.ndim) if d != axis)))
 
 
 def _parameters(layers: Iterable[Layer]) -> Iterator[Parameter]:
@@ -214,7 +240,7 @@ def _layers(module: ir.Module) -> Iterator[Layer]:
     """The ops of @forward that read parameters, in the order of execution."""
     for view in find_forward(module).regions[0].blocks[0].operations:
         op = view.operation
-        loads = [(value, load) for value in op.operands if (load := _load(value))]
+        loads = [(value, load) for value in op.operands if (load := loaded(value))]
         if loads:
             path = locations.layer(op)
             if path == op.name:  # no location: the name of the first parameter, less its last part
@@ -222,17 +248,10 @@ def _layers(module: ir.Module) -> Iterator[Layer]:
             yield Layer(path, tuple(_parameter(op, value, name) for value, name in loads))
 
 
-def _load(value: ir.Value) -> str | None:
-    """The global that `value` is loaded from."""
-    owner = value.owner
-    if isinstance(owner, ir.Block) or not isinstance(owner.opview, ml_program.GlobalLoadConstOp):
-        return None
-    return ir.SymbolRefAttr(owner.attributes["global"]).value[-1]
-
-
 def _parameter(op: ir.Operation, value: ir.Value, name: str) -> Parameter:
     shape = ir.RankedTensorType(value.type).shape
     if len(shape) == 1:
-        return Parameter(name, shape[0], is_bias=True, divisible=False)
+        return Parameter(name, 0, shape[0], is_bias=True, divisible=False)
     axis = max(tte.weight_axis(op), 0)
-    return Parameter(name, shape[axis], is_bias=False, divisible=tte.allows_weight_parts(op))
+    divisible = tte.allows_weight_parts(op)
+    return Parameter(name, axis, shape[axis], is_bias=False, divisible=divisible)

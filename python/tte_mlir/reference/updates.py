@@ -67,12 +67,16 @@ def _uniform(op: tte.SGDOp, shape: tuple[int, ...], step: int) -> np.ndarray:
 
 
 def _index_in_full_parameter(op: tte.SGDOp, shape: tuple[int, ...]) -> np.ndarray:
-    """The row-major index of each element in the full parameter, uint32."""
+    """The row-major index of each element in the full parameter, uint32. `tte.places` lists the
+    places of channels that came from elsewhere than the offsets say."""
     full, offsets = (shape, [0] * len(shape)) if op.origin is None else tte.origin(op.origin)
+    places = [range(offset, offset + size) for size, offset in zip(shape, offsets, strict=True)]
+    if "tte.places" in op.operation.attributes:
+        lists = ir.ArrayAttr(op.operation.attributes["tte.places"])
+        places = [list(given) or place for given, place in zip(lists, places, strict=True)]
     index = np.zeros((), np.uint32)
-    for size, whole, offset in zip(shape, full, offsets, strict=True):
-        place = np.arange(offset, offset + size, dtype=np.uint32)
-        index = index[..., None] * np.uint32(whole) + place
+    for whole, place in zip(full, places, strict=True):
+        index = index[..., None] * np.uint32(whole) + np.array(place, np.uint32)
     return index
 
 

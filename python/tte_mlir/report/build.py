@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from .plan import Plan
-from .schema import Flash, Macs, Op, Report, Sram
+from .schema import Flash, Macs, Op, Report, Sram, Training
 
 
 def build_report(
@@ -18,6 +18,8 @@ def build_report(
     flash: Flash | None = None,
     kernels: Sequence[str] = (),
     code: Mapping[str, int] | None = None,
+    training: Training | None = None,
+    remarks: Sequence[str] = (),
 ) -> Report:
     """The report of `plan`; `sram` and `flash` are measured on the linked image.
 
@@ -52,5 +54,7 @@ def build_report(
         schedule=step.schedule,
         arena=plan.arena,
         macs=Macs(forward=forward, backward=sum(op.macs for op in ops) - forward),
+        training=training,
+        remarks=tuple(remarks),
         ops=ops,
     )

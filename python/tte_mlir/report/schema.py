@@ -84,10 +84,43 @@ class Op(_Part):
     instructions: int | None = None
 
 
+class LayerCost(_Part):
+    """What training a layer costs: bytes of state, bytes of the forward pass that are kept until
+    its gradients are computed (a tensor that several layers need counts for the last of them; the
+    clamp of a layer's input masks the gradient that the layer passes on), and multiply-accumulates
+    of its gradients."""
+
+    name: str
+    state_bytes: int
+    saved_bytes: int
+    macs_backward: int
+
+    @property
+    def any(self) -> bool:
+        return bool(self.state_bytes or self.saved_bytes or self.macs_backward)
+
+
+class TrainingCost(_Part):
+    """The sums over layers, and the layers that cost anything."""
+
+    state_bytes: int
+    saved_bytes: int
+    macs_backward: int
+    layers: tuple[LayerCost, ...] = ()
+
+
+class Training(_Part):
+    """What the update scheme costs, and what training every parameter would (where it can)."""
+
+    scheme: TrainingCost
+    full: TrainingCost | None = None
+
+
 class Report(_Part):
     """report.json. `ops` are those of the training step, or of inference where nothing trains.
 
-    `sram` and `flash` are None until an image has been linked.
+    `sram` and `flash` are None until an image has been linked. `remarks` are what the compiler has
+    to say on how it made the program.
     """
 
     model: str
@@ -97,6 +130,8 @@ class Report(_Part):
     schedule: Schedule
     arena: Arena
     macs: Macs
+    training: Training | None = None
+    remarks: tuple[str, ...] = ()
     ops: tuple[Op, ...]
 
     @property

@@ -6,7 +6,7 @@ from __future__ import annotations
 from rich.console import Group
 from rich.table import Table
 
-from .schema import Op, Report
+from .schema import LayerCost, Op, Report, Training, TrainingCost
 
 
 def render(report: Report, ops: bool = False) -> Group:
@@ -15,6 +15,9 @@ def render(report: Report, ops: bool = False) -> Group:
     Where instructions were counted, also what each family of kernels and the slowest calls take.
     """
     parts = [_memory(report), _program(report)]
+    if report.training is not None:
+        parts.append(_training(report.training))
+    parts += [f"remark: {remark}" for remark in report.remarks]
     if any(op.instructions for op in report.ops):
         parts += [_families(report), _slowest(report)]
     if ops:
@@ -57,6 +60,32 @@ def _program(report: Report) -> Table:
     table.add_row("MACs forward", f"{report.macs.forward:,}", "", "")
     table.add_row("MACs backward", f"{report.macs.backward:,}", "", "")
     return table
+
+
+def _training(training: Training) -> Table:
+    table = _table("what trains", "layer", "state bytes", "saved bytes", "MACs backward")
+    for layer in training.scheme.layers:
+        table.add_row(layer.name, *_training_row(layer))
+    table.add_section()
+    table.add_row("all", *_training_row(training.scheme), style="bold")
+    if training.full is not None:
+        table.add_row("every parameter (full)", *_training_row(training.full))
+        shares = (
+            f"{1 - part / whole:.0%}" if whole else ""
+            for part, whole in zip(
+                _training_numbers(training.scheme), _training_numbers(training.full), strict=True
+            )
+        )
+        table.add_row("saved by the scheme", *shares)
+    return table
+
+
+def _training_numbers(cost: LayerCost | TrainingCost) -> tuple[int, int, int]:
+    return cost.state_bytes, cost.saved_bytes, cost.macs_backward
+
+
+def _training_row(cost: LayerCost | TrainingCost) -> tuple[str, ...]:
+    return tuple(f"{number:,}" for number in _training_numbers(cost))
 
 
 def _families(report: Report) -> Table:

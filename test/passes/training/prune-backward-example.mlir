@@ -2,7 +2,7 @@
 // The example of the pass: a range of input channels of a dense layer trains.
 
 // CHECK: ml_program.global private @w(dense<{{\[\[}}3.000000e+00, 4.000000e+00], [5.000000e+00, 6.000000e+00]]>
-// CHECK-SAME: : tensor<2x2xf32> {tte.update = #tte.update<0, 2>}
+// CHECK-SAME: : tensor<2x2xf32> {tte.origin = #tte.origin<[4, 2], [1, 0]>, tte.update = #tte.update<0, 2>}
 // CHECK-DAG: ml_program.global private @w.before(dense<{{\[\[}}1.000000e+00, 2.000000e+00]]> : tensor<1x2xf32>)
 // CHECK-DAG: ml_program.global private @w.after(dense<{{\[\[}}7.000000e+00, 8.000000e+00]]> : tensor<1x2xf32>)
 ml_program.global private @w(dense<[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]]> : tensor<4x2xf32>) : tensor<4x2xf32> {tte.update = #tte.update<1, 2>}

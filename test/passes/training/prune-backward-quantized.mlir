@@ -11,11 +11,11 @@
 // CHECK-DAG: ![[BEFORE:.*]] = !quant.uniform<i8<-127:127>:f32:3, {5.000000e-01}>
 // CHECK-DAG: ![[AFTER:.*]] = !quant.uniform<i8<-127:127>:f32:3, {1.000000e+00}>
 
-// CHECK-DAG: @dw(dense<{{\[\[\[\[}}2, 3]]], {{\[\[\[}}6, 7]]]]> : tensor<2x1x1x2xi8>) : tensor<2x1x1x2x![[TRAINED]]> {tte.update = #tte.update<0, 2>}
+// CHECK-DAG: @dw(dense<{{\[\[\[\[}}2, 3]]], {{\[\[\[}}6, 7]]]]> : tensor<2x1x1x2xi8>) : tensor<2x1x1x2x![[TRAINED]]> {tte.origin = #tte.origin<[2, 1, 1, 4], [0, 0, 0, 1]>, tte.update = #tte.update<0, 2>}
 // CHECK-DAG: @dw.before(dense<{{\[\[\[\[}}1]]], {{\[\[\[}}5]]]]> : tensor<2x1x1x1xi8>) : tensor<2x1x1x1x![[BEFORE]]>
 // CHECK-DAG: @dw.after(dense<{{\[\[\[\[}}4]]], {{\[\[\[}}8]]]]> : tensor<2x1x1x1xi8>) : tensor<2x1x1x1x![[AFTER]]>
 ml_program.global private @dw(dense<[[[[1, 2, 3, 4]]], [[[5, 6, 7, 8]]]]> : tensor<2x1x1x4xi8>) : tensor<2x1x1x4x!depthwise> {tte.update = #tte.update<1, 2>}
-// CHECK-DAG: @pw(dense<{{.*}}> : tensor<1x1x2x2xi8>) : tensor<1x1x2x2x![[ALL]]> {tte.update = #tte.update<0, 2>}
+// CHECK-DAG: @pw(dense<{{.*}}> : tensor<1x1x2x2xi8>) : tensor<1x1x2x2x![[ALL]]> {tte.origin = #tte.origin<[1, 1, 4, 2], [0, 0, 2, 0]>, tte.update = #tte.update<0, 2>}
 // CHECK-DAG: @pw.before(dense<{{.*}}> : tensor<1x1x2x2xi8>) : tensor<1x1x2x2x![[ALL]]>
 // CHECK-NOT: @pw.after
 ml_program.global private @pw(dense<[[[[1, 2], [3, 4], [5, 6], [7, 8]]]]> : tensor<1x1x4x2xi8>) : tensor<1x1x4x2x!pointwise> {tte.update = #tte.update<2, 2>}

@@ -199,6 +199,10 @@ UPDATES = {
     "sgd_stochastic": (tensor((40, 3), weight(3, 1)), "stochastic", ""),
     "sgd_slice": (
         tensor((3, 3, 2, 3), weight(3)), "stochastic", " origin <[3, 3, 9, 3], [0, 0, 4, 0]>"),
+    "sgd_permuted": (
+        tensor((3, 3, 2, 3), weight(3)), "stochastic",
+        " origin <[3, 3, 4, 3], [0, 0, 0, 0]> {tte.places = [array<i64>, array<i64>, "
+        "array<i64: 1, 3>, array<i64: 2, 0, 1>]}"),
     "sgd_bias": (tensor((3,), bias(3)), "stochastic", ""),
 }  # fmt: skip
 for _name, (_kind, _rounding, _origin) in UPDATES.items():

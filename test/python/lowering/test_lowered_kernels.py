@@ -352,6 +352,18 @@ def elementwise_cases() -> list[Case]:
             data=rate,
         ),
         Case(
+            "sgd_permuted",
+            kernel(
+                [weights, gradient, "tensor<f32>", "tensor<i32>"],
+                f"{sgd} stochastic stream 77 origin <[3, 3, 1, 20], [0, 0, 0, 0]> "
+                "{tte.places = [array<i64: 2, 0, 1>, array<i64>, array<i64>, "
+                f"array<i64: {', '.join(str((7 * i + 3) % 20) for i in range(11))}>]}}",
+                weights,
+            ),
+            tied={0: 0},
+            data=rate,
+        ),
+        Case(
             "sgd_real",
             kernel(
                 [gradient, gradient, "tensor<f32>", "tensor<i32>"],

@@ -179,7 +179,7 @@ func.func @forward(%x: tensor<1x1x1x4xf32>) -> tensor<1x1x1x4xf32> {
 }
 """)
     path = scheme_file(tmp_path, "layers: {mixed: 1/2}")
-    with pytest.raises(TTEError, match="layer 'mixed': weight is 1/2, but a share .* expected 1"):
+    with pytest.raises(TTEError, match="'mixed': 1 of 2 .* expected weight: 1"):
         mark_updates(module, path)
     mark_updates(module, scheme_file(tmp_path, "layers: {mixed: 1}"))
     assert marks(module) == {"w": (0, 2)}

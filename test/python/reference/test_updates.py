@@ -68,6 +68,21 @@ def test_a_slice_is_updated_like_its_part_of_the_whole():
     np.testing.assert_array_equal(part, whole[5:9])
 
 
+def test_permuted_channels_are_updated_where_they_came_from():
+    parameter, gradient = case(6)
+    whole = update(parameter, gradient, WEIGHT, "stochastic")
+    rows = [4, 0, 3, 1, 5, 2]
+    part = update(
+        parameter[rows][1:4, ::-1],
+        gradient[rows][1:4, ::-1],
+        WEIGHT,
+        "stochastic",
+        origin=" origin <[6, 2], [0, 0]> "
+        f"{{tte.places = [array<i64: {str(rows[1:4])[1:-1]}>, array<i64: 1, 0>]}}",
+    )
+    np.testing.assert_array_equal(part, whole[rows][1:4, ::-1])
+
+
 def test_nearest_rounds_half_to_even_and_saturates():
     parameter = np.array([[0, 0], [0, 0], [126, -126]], np.int8)
     gradient = np.array([[-0.5, -1.5], [2.5, 0.4], [-3e30, 3e30]], np.float32)
