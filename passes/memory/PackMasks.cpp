@@ -15,6 +15,8 @@ static bool livesOn(Value value, Operation *mask, const DenseSet<Operation *> &f
   return llvm::any_of(value.getUsers(), [&](Operation *user) {
     if (user == mask)
       return false;
+    if (isa<SliceOp>(user)) // a copy of some channels, kept in its place
+      return false;
     if (auto view = dyn_cast<ReshapeOp>(user))
       return livesOn(view.getResult(), mask, forward);
     return !forward.contains(user);

@@ -261,7 +261,10 @@ LogicalResult Pruner::run() {
 
   RewritePatternSet patterns(module.getContext());
   populateNarrowGradientPatterns(patterns);
-  return applyPatternsGreedily(step, std::move(patterns));
+  if (failed(applyPatternsGreedily(step, std::move(patterns))))
+    return failure();
+  keepNeededChannels(step);
+  return success();
 }
 
 namespace {
