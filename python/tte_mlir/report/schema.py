@@ -87,7 +87,7 @@ class Op(_Part):
 class LayerCost(_Part):
     """What training a layer costs: bytes of state, bytes of the forward pass that are kept until
     its gradients are computed (a tensor that several layers need counts for the last of them; the
-    clamp of a layer's input masks the gradient that the layer passes on), and multiply-accumulates
+    mask of a layer's input counts for the layer), and multiply-accumulates
     of its gradients."""
 
     name: str

@@ -32,7 +32,7 @@ func.func @forward(%x: tensor<1x4xf32> {tte.role = #tte.role<input>}) -> tensor<
 # (state bytes, saved bytes, MACs backward) of a layer
 COSTS = {
     "last:0": {"b": (24, 12, 6)},  # saves its input, and has no gradient of it
-    "bias": {"a": (12, 0, 0), "b": (24, 12, 12)},  # its input masks the gradient that it passes on
+    "bias": {"a": (12, 0, 0), "b": (24, 12, 12)},  # its input, for its weight and the mask
     "full": {"a": (60, 16, 12), "b": (24, 12, 12)},
 }
 

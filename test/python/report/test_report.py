@@ -103,7 +103,10 @@ def test_json_round_trip(network, measured, tmp_path):
     found.write(path)
     assert Report.read(path) == found
     keys = json.loads(path.read_text())
-    assert list(keys) == ["model", "target", "sram", "flash", "schedule", "arena", "macs", "ops"]
+    assert list(keys) == [
+        "model", "target", "sram", "flash", "schedule", "arena", "macs",
+        "training", "remarks", "ops",
+    ]  # fmt: skip
     assert set(keys["ops"][0]) == {
         "name", "kind", "family", "shape", "phase", "macs", "output_bytes", "offset",
         "live_bytes", "kernel", "code_bytes", "instructions",
