@@ -189,11 +189,24 @@ def _once(op: ir.Operation) -> Clock:
     return Clock(np.arange(_elements(op.results[0].type)), {}, is_ordered=False)
 
 
+def _depthwise_input_grad(op: ir.Operation) -> Clock | None:
+    """Channel by channel where the sizes agree: rows of the gradient are gathered before those of
+    the result are written at their place. In which order channels come is not known."""
+    gradient, result = _shape(op.operands[0]), _shape(op.results[0])
+    groups = ir.IntegerAttr(op.attributes["groups"]).value
+    is_depthwise = groups == gradient[3] == result[3]
+    if not is_depthwise or gradient != result or _integers(op, "strides") != [1, 1]:
+        return None
+    channels = np.broadcast_to(np.arange(result[3]), result).reshape(-1)
+    return Clock(2 * channels + 1, {0: 2 * channels}, is_ordered=False)
+
+
 _ROOTS: dict[str, Callable[[ir.Operation], Clock | None]] = {
     "tte.avg_pool2d": _pool,
     "tte.avg_pool2d_grad": _pool_grad,
     "tte.bias_grad": _once,
     "tte.clamp_mask": _clamp_mask,
+    "tte.conv2d_input_grad": _depthwise_input_grad,
     "tte.conv2d_weight_grad": _once,
     "tte.dense_weight_grad": _once,
     "tte.max_pool2d": _pool,

@@ -162,6 +162,27 @@ def test_in_place_by_element(source, result, is_legal):
     assert any("overwrites input 0" in fault for fault in faults(text)) != is_legal
 
 
+DEPTHWISE = """
+ml_program.global private @w(dense<1.0> : tensor<3x3x1x2xf32>) : tensor<3x3x1x2xf32>
+func.func @forward(%x: tensor<1x4x4x2xf32> {tte.role = #tte.role<input>})
+    -> (tensor<1x4x4x2xf32> {tte.role = #tte.role<scores>}) {
+  %w = ml_program.global_load_const @w : tensor<3x3x1x2xf32>
+  %0 = tte.conv2d_input_grad %x weights(%w) padding [1, 1, 1, 1] groups 2
+    : (tensor<1x4x4x2xf32>, tensor<3x3x1x2xf32>) -> tensor<1x4x4x2xf32>
+  return %0 : tensor<1x4x4x2xf32>
+}"""
+
+
+@pytest.mark.parametrize(
+    ("source", "result", "is_legal"), [(0, 0, True), (16, 0, False), (0, 16, False)]
+)
+def test_in_place_channel_by_channel(source, result, is_legal):
+    text = re.sub(r"bytes = \d+", "bytes = 4096", plan(DEPTHWISE))
+    text = re.sub(r"arena\[\d+\] ({tte.role = #tte.role<scores>)", rf"arena[{result}] \1", text)
+    text = re.sub(r"arena\[\d+\] ({tte.role = #tte.role<input>)", rf"arena[{source}] \1", text)
+    assert any("overwrites input 0" in fault for fault in faults(text)) != is_legal
+
+
 @pytest.mark.parametrize("over", ["input", "scores"])
 def test_scratch_on_a_live_value(sound, over):
     offset = offset_of(sound, f"tte.role = #tte.role<{over}>")
