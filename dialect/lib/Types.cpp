@@ -47,6 +47,11 @@ bool tte::isLabelTensor(Type type) { return isVectorOf(type, 32); }
 
 bool tte::isBitMaskTensor(Type type) { return isVectorOf(type, 8); }
 
+bool tte::isByteTensor(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor && tensor.hasStaticShape() && tensor.getElementType().isInteger(8);
+}
+
 bool tte::isStaticBuffer(Type type) {
   auto memref = dyn_cast<MemRefType>(type);
   if (!memref || !memref.hasStaticShape())

@@ -15,7 +15,7 @@ using quant::QuantizedType;
 
 bool tte::isElementwise(Operation *op) {
   return isa<AddOp, ClampOp, QuantizeOp, DequantizeOp, ClampGradOp, ApplyMaskOp, ScaleGradientOp,
-             SGDOp, MeanSquaredErrorGradOp>(op);
+             AccumulateOp, MomentumOp, SGDOp, SGDResidualOp, MeanSquaredErrorGradOp>(op);
 }
 
 Bounds tte::getBounds(Type type, std::optional<ClampAttr> clamp) {
@@ -49,7 +49,10 @@ public:
   Value emit(ClampGradOp op);
   Value emit(ApplyMaskOp op);
   Value emit(ScaleGradientOp op);
+  Value emit(AccumulateOp op);
+  Value emit(MomentumOp op);
   Value emit(SGDOp op);
+  Value emit(SGDResidualOp op);
   Value emit(MeanSquaredErrorGradOp op);
 
 private:
@@ -74,6 +77,9 @@ private:
   Value emitPermutedIndex(SGDOp op);
   Value toWord(Index index);
   Value countLanes(Value first);
+  /// v of `tte.sgd`, rounded by itself where a sum follows.
+  template <typename OpT> Value emitChange(OpT op, bool isSummed = false);
+  template <typename OpT> Value emitFineUpdate(OpT op);
   Value emitNarrowUpdate(SGDOp op, Value parameter, Value delta);
   Value emitWideUpdate(SGDOp op, Value parameter, Value delta);
 
@@ -92,7 +98,8 @@ Value tte::emitElementwise(Operation *op, KernelEmitter &kernel, const Position 
   ElementEmitter emitter(kernel, position, elementOf);
   return llvm::TypeSwitch<Operation *, Value>(op)
       .Case<AddOp, ClampOp, QuantizeOp, DequantizeOp, ClampGradOp, ApplyMaskOp, ScaleGradientOp,
-            SGDOp, MeanSquaredErrorGradOp>([&](auto op) { return emitter.emit(op); });
+            AccumulateOp, MomentumOp, SGDOp, SGDResidualOp, MeanSquaredErrorGradOp>(
+          [&](auto op) { return emitter.emit(op); });
 }
 
 //===----------------------------------------------------------------------===//
@@ -349,6 +356,9 @@ Value ElementEmitter::emitRandomBits(SGDOp op) {
   return kernel.toFloat(shiftRight(mix(counter), 8));
 }
 
+static int64_t getResidualBits(SGDOp op) { return *op.getBits(); }
+static int64_t getResidualBits(SGDResidualOp op) { return op.getBits(); }
+
 /// The stored sum of a parameter of 8 bits and an update, by the grid's bounds. Saturating in f32
 /// is exact: what does not fit in 24 bits is far out of range.
 Value ElementEmitter::emitNarrowUpdate(SGDOp op, Value parameter, Value delta) {
@@ -380,15 +390,70 @@ Value ElementEmitter::emitWideUpdate(SGDOp op, Value parameter, Value delta) {
   return arith::TruncIOp::create(builder, loc, parameter.getType(), sum);
 }
 
+template <typename OpT> Value ElementEmitter::emitChange(OpT op, bool isSummed) {
+  Value descent = arith::NegFOp::create(builder, loc, kernel.loadScalar(op.getLearningRate()));
+  if (float multiplier = op.getMultiplier().convertToFloat(); multiplier != 1)
+    descent = mulFloat(descent, kernel.f32(multiplier));
+  Value gradient = elementOf(op.getGradient()), factor = splat(descent);
+  return isSummed ? kernel.roundedProduct(factor, gradient) : mulFloat(factor, gradient);
+}
+
 Value ElementEmitter::emit(SGDOp op) {
-  Value gradient = elementOf(op.getGradient()), parameter = elementOf(op.getParameter());
-  Value descent =
-      splat(arith::NegFOp::create(builder, loc, kernel.loadScalar(op.getLearningRate())));
   QuantizedType type = getQuantizedElement(op.getType());
+  if (op.getRounding() == Rounding::residual) {
+    // (fine + 2^(bits-1)) >> bits
+    Value half = kernel.i32(1 << (*op.getBits() - 1), lanes);
+    return arith::ShRSIOp::create(builder, loc, addInteger(emitFineUpdate(op), half),
+                                  kernel.i32(*op.getBits(), lanes));
+  }
+  Value parameter = elementOf(op.getParameter());
   if (!type)
-    return arith::AddFOp::create(builder, loc, parameter, kernel.roundedProduct(descent, gradient));
-  Value delta = mulFloat(descent, gradient);
+    return arith::AddFOp::create(builder, loc, parameter, emitChange(op, /*isSummed=*/true));
+  Value delta = emitChange(op);
   if (type.getStorageTypeIntegralWidth() == 32)
     return emitWideUpdate(op, parameter, delta);
   return emitNarrowUpdate(op, parameter, delta);
+}
+
+/// The parameter on its finer grid after the step (f' of `tte.sgd`). Saturating in f32 is exact,
+/// as in `emitNarrowUpdate`. The two ops that need it emit it twice: code generators see that.
+template <typename OpT> Value ElementEmitter::emitFineUpdate(OpT op) {
+  QuantizedType type = getQuantizedElement(op.getParameter().getType());
+  int64_t bits = getResidualBits(op);
+  float levels = 1 << bits;
+  Value parameter = elementOf(op.getParameter()), residual = elementOf(op.getResidual());
+  Value fine = addInteger(mulInteger(parameter, kernel.i32(1 << bits, lanes)), residual);
+  Value change = kernel.roundHalfEven(mulFloat(emitChange(op), kernel.f32(levels, lanes)));
+  Value sum = arith::AddFOp::create(builder, loc, kernel.toFloat(fine), change);
+  return kernel.toInteger(
+      kernel.clamp(sum, type.getStorageTypeMin() * levels, type.getStorageTypeMax() * levels));
+}
+
+/// f' sign-extended from its `bits` low bits.
+Value ElementEmitter::emit(SGDResidualOp op) {
+  Value unused = kernel.i32(32 - op.getBits(), lanes);
+  Value high = arith::ShLIOp::create(builder, loc, emitFineUpdate(op), unused);
+  return arith::ShRSIOp::create(builder, loc, high, unused);
+}
+
+Value ElementEmitter::emit(MomentumOp op) {
+  Value factor = kernel.f32(op.getFactor().convertToFloat(), lanes);
+  Value decayed = kernel.roundedProduct(factor, elementOf(op.getVelocity()));
+  return arith::AddFOp::create(builder, loc, decayed, elementOf(op.getGradient()));
+}
+
+Value ElementEmitter::emit(AccumulateOp op) {
+  // The old sum counts from the second step of a batch on.
+  ArrayRef<Value> isFirst = invariantsOf(op, [&]() -> SmallVector<Value> {
+    Value step = kernel.loadScalar(op.getStep());
+    return {kernel.onEntry([&] {
+      Value position = arith::RemUIOp::create(builder, loc, step, kernel.i32(op.getBatch()));
+      return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, position, kernel.i32(0))
+          .getResult();
+    })};
+  });
+  Value share =
+      kernel.roundedProduct(elementOf(op.getGradient()), kernel.f32(1.0f / op.getBatch(), lanes));
+  Value sum = arith::AddFOp::create(builder, loc, elementOf(op.getSum()), share);
+  return arith::SelectOp::create(builder, loc, isFirst.front(), share, sum);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "KernelFamily.h"
 #include "Elementwise.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "tte/Passes/Scratch.h"
 
 using namespace mlir;
@@ -33,6 +35,23 @@ const KernelFamily *tte::findFamily(Operation *root) {
   return nullptr;
 }
 
+/// How rarely the kernel of a region runs: the period of the updates that it yields.
+static int64_t getPeriod(Value yielded) {
+  auto update = yielded.getDefiningOp<StateUpdateOpInterface>();
+  return update ? update.getUpdatePeriod() : 1;
+}
+
+/// A kernel runs as a whole or not at all, and only elementwise ones can be left out.
+static LogicalResult verifyPeriods(Operation *owner, Region &region, Operation *root) {
+  OperandRange yielded = region.front().getTerminator()->getOperands();
+  int64_t period = yielded.empty() ? 1 : getPeriod(yielded.front());
+  for (Value value : yielded)
+    if (getPeriod(value) != period || (root && getPeriod(value) != 1))
+      return owner->emitOpError("lower-kernels: an update every ")
+             << getPeriod(value) << " steps must not share its kernel with what runs more often";
+  return success();
+}
+
 FailureOr<Operation *> tte::findRoot(Operation *owner, Region &region) {
   Operation *root = nullptr;
   for (Operation &op : region.front().without_terminator()) {
@@ -47,6 +66,8 @@ FailureOr<Operation *> tte::findRoot(Operation *owner, Region &region) {
     }
     root = &op;
   }
+  if (failed(verifyPeriods(owner, region, root)))
+    return failure();
   if (!root)
     return root;
   for (Value operand : root->getOperands())
@@ -59,7 +80,7 @@ FailureOr<Operation *> tte::findRoot(Operation *owner, Region &region) {
   return root;
 }
 
-void tte::emitElementwiseKernel(KernelEmitter &kernel) {
+static void emitElements(KernelEmitter &kernel) {
   auto type = cast<RankedTensorType>(kernel.getYielded().front().getType());
   ArrayRef<int64_t> shape = type.getShape();
   if (shape.empty())
@@ -71,6 +92,23 @@ void tte::emitElementwiseKernel(KernelEmitter &kernel) {
       kernel.finish({kernel.linearize(indices, shape), channel, indices, lanes});
     });
   });
+}
+
+void tte::emitElementwiseKernel(KernelEmitter &kernel) {
+  auto update = kernel.getYielded().front().getDefiningOp<StateUpdateOpInterface>();
+  int64_t period = update ? update.getUpdatePeriod() : 1;
+  if (period == 1)
+    return emitElements(kernel);
+  Value step = kernel.loadScalar(update.getStepCounter());
+  OpBuilder &builder = kernel.builder;
+  Value next = arith::AddIOp::create(builder, kernel.loc, step, kernel.i32(1));
+  Value rest = arith::RemUIOp::create(builder, kernel.loc, next, kernel.i32(period));
+  Value isLast =
+      arith::CmpIOp::create(builder, kernel.loc, arith::CmpIPredicate::eq, rest, kernel.i32(0));
+  auto branch = scf::IfOp::create(builder, kernel.loc, isLast, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(branch.thenBlock());
+  emitElements(kernel);
 }
 
 int64_t tte::getScratchBytes(DispatchOp dispatch) {

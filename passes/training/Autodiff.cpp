@@ -144,6 +144,12 @@ static Rounding roundingOf(Value parameter, Rounding wanted) {
   return grid && grid.getStorageTypeIntegralWidth() == 8 ? wanted : Rounding::nearest;
 }
 
+/// Biases are the parameters of one dimension.
+static APFloat multiplierOf(Value parameter, float biasMultiplier) {
+  bool isBias = cast<RankedTensorType>(parameter.getType()).getRank() == 1;
+  return APFloat(isBias ? biasMultiplier : 1.0f);
+}
+
 /// The gradient of a parameter as its storage sees it: for a grid, of the stored integers.
 static Value toStoredDomain(OpBuilder &builder, Value parameter, Value gradient) {
   quant::QuantizedType grid = getQuantizedElement(parameter.getType());
@@ -275,8 +281,9 @@ LogicalResult AutodiffPass::buildTrainStep(func::FuncOp forward,
     }
     auto update = SGDOp::create(
         builder, gradient.getLoc(), old.getType(), old, toStoredDomain(builder, old, gradient),
-        learningRate, stepCount, roundingOf(old, rounding),
-        streamOf(getOriginalName(parameter), seed), /*origin=*/OriginAttr());
+        learningRate, stepCount, /*residual=*/Value(), roundingOf(old, rounding),
+        streamOf(getOriginalName(parameter), seed), /*origin=*/OriginAttr(), /*bits=*/IntegerAttr(),
+        multiplierOf(old, biasMultiplier));
     takeOrigin(update, parameter);
     results.push_back(update);
   }

@@ -93,24 +93,119 @@ static Value roundChange(LocBuilder &builder, SGDOp op, Value change, Value step
   return math::RoundEvenOp::create(builder, change);
 }
 
-static Value lowerSGD(LocBuilder &builder, SGDOp op, SGDOp::Adaptor operands) {
+/// v of `tte.sgd`.
+template <typename OpT>
+static Value getChange(LocBuilder &builder, OpT op, Value rate, Value gradient) {
+  float multiplier = op.getMultiplier().convertToFloat();
+  if (multiplier != 1)
+    rate = multiply(builder, rate, getConstant(builder, builder.getF32Type(), multiplier));
+  return multiply(builder, arith::NegFOp::create(builder, rate), gradient);
+}
+
+/// Whether `step` plus `ahead` is divisible by `period`.
+static Value isDivisible(LocBuilder &builder, Value step, uint32_t ahead, int64_t period) {
+  Value sum = add(builder, step, getWord(builder, ahead));
+  Value rest = arith::RemUIOp::create(builder, sum, getWord(builder, period));
+  return isEqual(builder, rest, getWord(builder, 0));
+}
+
+/// `updated` in the last step of a period, else `old`.
+static Value chooseInPeriod(LocBuilder &builder, int64_t period, Value step, Value updated,
+                            Value old) {
+  if (period == 1)
+    return updated;
+  return arith::SelectOp::create(builder, isDivisible(builder, step, 1, period), updated, old);
+}
+
+/// f' of `tte.sgd`, as i64, from a parameter, its residual and v.
+static Value getFineUpdate(LocBuilder &builder, RankedTensorType type, int64_t bits,
+                           Value parameter, Value residual, Value change) {
+  double levels = std::ldexp(1.0, bits);
+  Bounds bounds = getBounds(type, std::nullopt);
+  Type i64 = builder.getI64Type(), f32 = builder.getF32Type();
+  change = clamp(builder, change, -std::ldexp(1.0, 30), std::ldexp(1.0, 30));
+  change = math::RoundEvenOp::create(builder,
+                                     multiply(builder, change, getConstant(builder, f32, levels)));
+  Value fine =
+      multiply(builder, convert(builder, parameter, i64), getConstant(builder, i64, levels));
+  fine = add(builder, fine, convert(builder, residual, i64));
+  return clamp(builder, add(builder, fine, convert(builder, change, i64)), bounds.lower * levels,
+               bounds.upper * levels);
+}
+
+/// floor((f' + 2^(bits-1)) / 2^bits)
+static Value getHighBits(LocBuilder &builder, Value fine, int64_t bits) {
+  Type i64 = builder.getI64Type();
+  Value sum = add(builder, fine, getConstant(builder, i64, std::ldexp(1.0, bits - 1)));
+  return arith::ShRSIOp::create(builder, sum, getConstant(builder, i64, bits));
+}
+
+static Value getUpdated(LocBuilder &builder, SGDOp op, ValueRange elements) {
   RankedTensorType stored = storageOf(op);
-  bool isReal = !getQuantizedElement(op.getType());
+  Value change = getChange(builder, op, elements[2], elements[1]);
+  if (!getQuantizedElement(op.getType()))
+    return add(builder, elements[0], change);
+  if (op.getRounding() == Rounding::residual) {
+    Value fine = getFineUpdate(builder, typeOf(op.getParameter()), *op.getBits(), elements[0],
+                               elements[4], change);
+    return convert(builder, getHighBits(builder, fine, *op.getBits()), stored.getElementType());
+  }
   Bounds bounds = getBounds(op.getType(), std::nullopt);
+  Type i64 = builder.getI64Type();
+  Value whole = convert(builder, roundChange(builder, op, change, elements[3]), i64);
+  Value moved = add(builder, convert(builder, elements[0], i64), whole);
+  return convert(builder, clamp(builder, moved, bounds.lower, bounds.upper),
+                 stored.getElementType());
+}
+
+static Value lowerSGD(LocBuilder &builder, SGDOp op, SGDOp::Adaptor operands) {
+  SmallVector<Operand> in{operands.getParameter(), operands.getGradient(),
+                          operands.getLearningRate(), operands.getStep()};
+  if (op.getResidual())
+    in.push_back(operands.getResidual());
+  return mapElements(builder, storageOf(op), in, [&](LocBuilder &inside, ValueRange elements) {
+    Value updated = getUpdated(inside, op, elements);
+    return chooseInPeriod(inside, op.getPeriod(), elements[3], updated, elements[0]);
+  });
+}
+
+static Value lowerSGDResidual(LocBuilder &builder, SGDResidualOp op,
+                              SGDResidualOp::Adaptor operands) {
   auto update = [&](LocBuilder &inside, ValueRange elements) {
-    Value change = multiply(inside, arith::NegFOp::create(inside, elements[2]), elements[1]);
-    if (isReal)
-      return add(inside, elements[0], change);
-    Type i64 = inside.getI64Type();
-    Value whole = convert(inside, roundChange(inside, op, change, elements[3]), i64);
-    Value moved = add(inside, convert(inside, elements[0], i64), whole);
-    moved = clamp(inside, moved, bounds.lower, bounds.upper);
-    return convert(inside, moved, stored.getElementType());
+    Value change = getChange(inside, op, elements[2], elements[1]);
+    Value fine = getFineUpdate(inside, typeOf(op.getParameter()), op.getBits(), elements[0],
+                               elements[4], change);
+    Value high = multiply(inside, getHighBits(inside, fine, op.getBits()),
+                          getConstant(inside, inside.getI64Type(), std::ldexp(1.0, op.getBits())));
+    Value low = arith::SubIOp::create(inside, fine, high);
+    return chooseInPeriod(inside, op.getPeriod(), elements[3],
+                          convert(inside, low, inside.getI8Type()), elements[4]);
   };
-  return mapElements(builder, stored,
+  return mapElements(builder, typeOf(op),
                      {operands.getParameter(), operands.getGradient(), operands.getLearningRate(),
-                      operands.getStep()},
+                      operands.getStep(), operands.getResidual()},
                      update);
+}
+
+static Value lowerMomentum(LocBuilder &builder, MomentumOp op, MomentumOp::Adaptor operands) {
+  auto update = [&](LocBuilder &inside, ValueRange elements) {
+    Value factor = getConstant(inside, inside.getF32Type(), op.getFactor().convertToFloat());
+    Value updated = add(inside, multiply(inside, factor, elements[0]), elements[1]);
+    return chooseInPeriod(inside, op.getPeriod(), elements[2], updated, elements[0]);
+  };
+  return mapElements(builder, typeOf(op),
+                     {operands.getVelocity(), operands.getGradient(), operands.getStep()}, update);
+}
+
+static Value lowerAccumulate(LocBuilder &builder, AccumulateOp op, AccumulateOp::Adaptor operands) {
+  auto update = [&](LocBuilder &inside, ValueRange elements) -> Value {
+    Value share = multiply(inside, elements[1],
+                           getConstant(inside, inside.getF32Type(), 1.0f / op.getBatch()));
+    Value isFirst = isDivisible(inside, elements[2], 0, op.getBatch());
+    return arith::SelectOp::create(inside, isFirst, share, add(inside, elements[0], share));
+  };
+  return mapElements(builder, typeOf(op),
+                     {operands.getSum(), operands.getGradient(), operands.getStep()}, update);
 }
 
 //===----------------------------------------------------------------------===//
@@ -151,6 +246,7 @@ struct CheckFiniteLowering : OpConversionPattern<CheckFiniteOp> {
 } // namespace
 
 void structured::populateUpdatePatterns(RewritePatternSet &patterns, const TypeConverter &types) {
-  addLowerings(patterns, types, lowerScaleGradient, lowerSGD);
+  addLowerings(patterns, types, lowerScaleGradient, lowerSGD, lowerSGDResidual, lowerMomentum,
+               lowerAccumulate);
   patterns.add<CheckFiniteLowering>(types, patterns.getContext());
 }

@@ -35,7 +35,8 @@ def check(module: ir.Module) -> list[Violation]:
     Sound means: buffers are aligned and lie in their space; a call reads only values that are
     intact; it writes over what it reads only where its kernel has read that for the last time;
     states are disjoint, at one place in all functions, written once in training and after every
-    reader of the old value, never in inference; loss and scores are intact at the end.
+    reader of the old value (sums of a batch: before every reader of the new one), never in
+    inference; loss and scores are intact at the end.
     """
     program = read(module)
     violations = list(_check_states(program))
@@ -84,6 +85,13 @@ class _Replay:
         }
         self._writes: list[tuple[object, str]] = [(None, "")]  # value, who wrote it
         self._updated: dict[str, int] = {}
+        self._sums = {
+            call.outputs[index].state
+            for call in function.calls
+            if call.kernel in program.kernels
+            for index in program.kernels[call.kernel].sums
+            if index < len(call.outputs)
+        }
         self._violations: list[Violation] = []
         self._where = ""
 
@@ -135,8 +143,11 @@ class _Replay:
             self._report(f"{name} is {where}")
 
     def _run_call(self, call: Call) -> None:
+        written = {span.state for span in call.outputs}
         for span in call.inputs:
             self._read(span, "an input")
+            if span.state in self._sums - written - self._updated.keys():
+                self._report(f"state {span.state} is read before its batch accumulates")
         if call.kernel is not None:
             kernel = self._program.kernels.get(call.kernel)
             if kernel is None:
@@ -157,7 +168,8 @@ class _Replay:
             self._report("the step counter is overwritten")
         if span.state is not None:
             self._updated[span.state] = self._updated.get(span.state, 0) + 1
-            self._write(span, call.name, value=("updated", span.state))
+            new = span.value if span.state in self._sums else ("updated", span.state)
+            self._write(span, call.name, value=new)
         else:
             self._write(span, call.name)
 

@@ -55,11 +55,13 @@ class Call:
 @dataclass(frozen=True)
 class Kernel:
     """Shapes and element widths of arguments and results, and the order in which it reads and
-    writes them, worked out where it is asked for."""
+    writes them, worked out where it is asked for. `sums` are the results that accumulate a batch:
+    others read them after the update, not before."""
 
     arguments: tuple[tuple[tuple[int, ...], int], ...]
     results: tuple[tuple[tuple[int, ...], int], ...]
     walk: Callable[[], Walk | None]
+    sums: frozenset[int] = frozenset()
 
 
 @dataclass
@@ -192,4 +194,9 @@ def _read_kernel(op: tte.KernelOp) -> Kernel:
         arguments=tuple(_layout(argument.type) for argument in block.arguments),
         results=tuple(_layout(result.type) for result in results),
         walk=cache(lambda: walk(op)),
+        sums=frozenset(i for i, result in enumerate(results) if _is_sum(result)),
     )
+
+
+def _is_sum(result: ir.Value) -> bool:
+    return not isinstance(result.owner, ir.Block) and result.owner.name == "tte.accumulate"

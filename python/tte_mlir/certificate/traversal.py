@@ -18,15 +18,18 @@ from ..dialects import tte
 
 # Operands of which these ops read element i for element i of their result.
 _ELEMENTWISE = {
+    "tte.accumulate": (0, 1),
     "tte.add": (0, 1),
     "tte.apply_mask": (0,),
     "tte.clamp": (0,),
     "tte.clamp_grad": (0, 1),
     "tte.dequantize": (0,),
     "tte.mean_squared_error_grad": (0, 1),
+    "tte.momentum": (0, 1),
     "tte.quantize": (0,),
     "tte.scale_gradient": (0,),
-    "tte.sgd": (0, 1),
+    "tte.sgd": (0, 1, 4),
+    "tte.sgd_residual": (0, 1, 2),
 }
 _NEVER = -1
 

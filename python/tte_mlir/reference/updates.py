@@ -29,15 +29,46 @@ def scale_gradient(op: tte.ScaleGradientOp, frame: Frame) -> np.ndarray:
 @semantics(tte.SGDOp)
 def sgd(op: tte.SGDOp, frame: Frame) -> np.ndarray:
     grid, parameter = frame.grid(op.parameter), frame[op.parameter]
-    step = -frame[op.learning_rate] * frame[op.gradient]
+    if not _is_last(op, frame):
+        return parameter
+    change = _change(op, frame)
     if grid is None:
-        return parameter + step
-    change = np.clip(step.astype(np.float32), -_STEP_LIMIT, _STEP_LIMIT)
-    if tte.enum_keyword(op.rounding) == "stochastic" and grid.storage == np.int8:
+        return parameter + change
+    rounding = tte.enum_keyword(op.rounding)
+    if rounding == "residual":
+        bits = op.bits.value
+        return (_fine_update(op, frame, bits) + (1 << bits - 1)) >> bits
+    change = np.clip(change.astype(np.float32), -_STEP_LIMIT, _STEP_LIMIT)
+    if rounding == "stochastic" and grid.storage == np.int8:
         change = np.floor(change + _uniform(op, parameter.shape, int(frame[op.step])))
     else:
         change = np.rint(change)
     return _moved(parameter, change, grid)
+
+
+@semantics(tte.SGDResidualOp)
+def sgd_residual(op: tte.SGDResidualOp, frame: Frame) -> np.ndarray:
+    if not _is_last(op, frame):
+        return frame[op.residual]
+    bits = op.bits.value
+    fine = _fine_update(op, frame, bits)
+    high = (fine + (1 << bits - 1)) >> bits
+    return fine - (high << bits)
+
+
+@semantics(tte.MomentumOp)
+def momentum(op: tte.MomentumOp, frame: Frame) -> np.ndarray:
+    velocity = frame[op.velocity]
+    if not _is_last(op, frame):
+        return velocity
+    return frame.real.type(np.float32(op.factor.value)) * velocity + frame[op.gradient]
+
+
+@semantics(tte.AccumulateOp)
+def accumulate(op: tte.AccumulateOp, frame: Frame) -> np.ndarray:
+    batch = op.batch.value
+    share = frame[op.gradient] * frame.real.type(np.float32(1) / np.float32(batch))
+    return share if (int(frame[op.step]) & _WORD) % batch == 0 else frame[op.sum] + share
 
 
 @semantics(tte.CheckFiniteOp)
@@ -52,6 +83,27 @@ def require_finite(array: np.ndarray, value: ir.Value) -> None:
     """Raise `NonFiniteError` unless every element is a finite number."""
     if not np.all(np.isfinite(array)):
         raise NonFiniteError(f"a value of type {value.type} is not finite")
+
+
+def _is_last(op: tte.SGDOp | tte.SGDResidualOp | tte.MomentumOp, frame: Frame) -> bool:
+    """Whether the step is the last of its period, in which alone states change."""
+    return (int(frame[op.step]) + 1 & _WORD) % op.period.value == 0
+
+
+def _change(op: tte.SGDOp | tte.SGDResidualOp, frame: Frame) -> np.ndarray:
+    """v of `tte.sgd`."""
+    rate = frame[op.learning_rate] * frame.real.type(np.float32(op.multiplier.value))
+    return -rate * frame[op.gradient]
+
+
+def _fine_update(op: tte.SGDOp | tte.SGDResidualOp, frame: Frame, bits: int) -> np.ndarray:
+    """f' of `tte.sgd`: the parameter on its finer grid after the step."""
+    change = np.clip(_change(op, frame).astype(np.float32), -_STEP_LIMIT, _STEP_LIMIT)
+    steps = np.rint(change * np.float32(1 << bits)).astype(np.int64)
+    fine = (frame[op.parameter].astype(np.int64) << bits) + frame[op.residual] + steps
+    grid = frame.grid(op.parameter)
+    assert grid is not None  # the verifier of the op asks for one
+    return np.clip(fine, grid.minimum << bits, grid.maximum << bits)
 
 
 def _moved(parameter: np.ndarray, change: np.ndarray, grid: Grid) -> np.ndarray:

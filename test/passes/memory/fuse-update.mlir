@@ -56,3 +56,41 @@ func.func @foreign_gradient(%w: tensor<4xf32>, %g: tensor<4xf32>, %rate: tensor<
     : (tensor<4xf32>, tensor<4xf32>, tensor<f32>, tensor<i32>) -> tensor<4xf32>
   return %1 : tensor<4xf32>
 }
+
+// The states of the optimizer move with the parameter, in one dispatch.
+// CHECK-LABEL: @optimizer
+func.func @optimizer(%w: tensor<4x2x!weight>, %low: tensor<4x2xi8>, %v: tensor<4x2xf32>, %x: tensor<1x4x!activation>, %g: tensor<1x2xf32>, %rate: tensor<f32>, %step: tensor<i32>) -> (tensor<4x2x!weight>, tensor<4x2xi8>, tensor<4x2xf32>) {
+  // CHECK-NEXT: %[[NEW:.*]]:3 = tte.dispatch plain update ({{.*}}) -> (tensor<4x2xf32>, tensor<4x2xi8>, tensor<4x2x!weight>) tied [{{[0-9]+, [0-9]+, [0-9]+}}] {
+  // CHECK-NEXT: dense_weight_grad
+  // CHECK-NEXT: momentum
+  // CHECK-NEXT: scale_gradient
+  // CHECK-NEXT: sgd_residual
+  // CHECK-NEXT: sgd
+  // CHECK-NEXT: yield
+  // CHECK: return %[[NEW]]#2, %[[NEW]]#1, %[[NEW]]#0
+  %0 = tte.dense_weight_grad %x, %g : (tensor<1x4x!activation>, tensor<1x2xf32>) -> tensor<4x2xf32>
+  %1 = tte.momentum %v, %0 factor 0.5 step %step : (tensor<4x2xf32>, tensor<4x2xf32>, tensor<i32>) -> tensor<4x2xf32>
+  %2 = tte.scale_gradient %1 by scale of !weight to the -1 : tensor<4x2xf32>
+  %3 = tte.sgd_residual %w low %low bits 4, %2 rate %rate step %step
+    : (tensor<4x2x!weight>, tensor<4x2xi8>, tensor<4x2xf32>, tensor<f32>, tensor<i32>) -> tensor<4x2xi8>
+  %4 = tte.sgd %w, %2 rate %rate step %step residual stream 7 low %low bits 4
+    : (tensor<4x2x!weight>, tensor<4x2xf32>, tensor<f32>, tensor<i32>, tensor<4x2xi8>) -> tensor<4x2x!weight>
+  return %4, %3, %1 : tensor<4x2x!weight>, tensor<4x2xi8>, tensor<4x2xf32>
+}
+
+// What runs in every step and what ends a batch are two dispatches.
+// CHECK-LABEL: @batch
+func.func @batch(%w: tensor<4x2xf32>, %sum: tensor<4x2xf32>, %x: tensor<1x4x!activation>, %g: tensor<1x2xf32>, %rate: tensor<f32>, %step: tensor<i32>) -> (tensor<4x2xf32>, tensor<4x2xf32>) {
+  // CHECK-NEXT: %[[SUM:.*]] = tte.dispatch plain update {{.*}} tied [{{[0-9]}}] {
+  // CHECK-NEXT: dense_weight_grad
+  // CHECK-NEXT: accumulate
+  // CHECK-NEXT: yield
+  // CHECK: tte.dispatch plain update ({{.*}} = %[[SUM]] {{.*}} tied [{{[0-9]}}] {
+  // CHECK-NEXT: sgd
+  // CHECK-NEXT: yield
+  %0 = tte.dense_weight_grad %x, %g : (tensor<1x4x!activation>, tensor<1x2xf32>) -> tensor<4x2xf32>
+  %1 = tte.accumulate %sum, %0 step %step batch 4 : (tensor<4x2xf32>, tensor<4x2xf32>, tensor<i32>) -> tensor<4x2xf32>
+  %2 = tte.sgd %w, %1 rate %rate step %step nearest stream 7 every 4
+    : (tensor<4x2xf32>, tensor<4x2xf32>, tensor<f32>, tensor<i32>) -> tensor<4x2xf32>
+  return %2, %1 : tensor<4x2xf32>, tensor<4x2xf32>
+}

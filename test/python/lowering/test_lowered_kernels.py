@@ -373,6 +373,51 @@ def elementwise_cases() -> list[Case]:
             tied={0: 0},
             data=rate,
         ),
+        *optimizer_cases(),
+    ]
+
+
+def optimizer_cases() -> list[Case]:
+    """Updates with the state of an optimizer: everything in one kernel, and by itself."""
+    shape = (3, 3, 1, 11)
+    weights, gradient, low = tensor(shape, weight(11, 3)), tensor(shape), tensor(shape, "i8")
+    random = np.random.default_rng(8)
+
+    def chain(name: str, bits: int, every: str, step: int, spread: float) -> Case:
+        """Momentum, scaling and an update with a residual; %0 to %2 are the states."""
+        body = f"""^bb0(%0: {weights}, %1: {low}, %2: {gradient}, %3: {gradient},
+            %4: tensor<f32>, %5: tensor<i32>):
+          %v = tte.momentum %2, %3 factor 0.9 step %5 {every}
+            : ({gradient}, {gradient}, tensor<i32>) -> {gradient}
+          %s = tte.scale_gradient %v by scale of {weight(11, 3)} to the -1 : {gradient}
+          %r = tte.sgd_residual %0 low %1 bits {bits}, %s rate %4 step %5 times 0.7 {every}
+            : ({weights}, {low}, {gradient}, tensor<f32>, tensor<i32>) -> {low}
+          %w = tte.sgd %0, %s rate %4 step %5 residual stream 7 low %1 bits {bits} times 0.7 {every}
+            : ({weights}, {gradient}, tensor<f32>, tensor<i32>, {low}) -> {weights}
+          tte.yield %v, %r, %w : {gradient}, {low}, {weights}"""
+        half = 1 << bits - 1
+        data = {
+            1: random.integers(-half, half, shape).astype(np.int8),
+            3: (random.standard_normal(shape) * spread).astype(np.float32),
+            4: np.array(3e-3, np.float32),
+            5: np.array(step, np.int32),
+        }
+        return Case(name, body, tied={0: 2, 1: 1, 2: 0}, data=data)
+
+    def accumulate(step: int) -> Case:
+        body = kernel(
+            [gradient, gradient, "tensor<i32>"], "tte.accumulate %0, %1 step %2 batch 3", gradient
+        )
+        return Case(f"accumulate_{step}", body, tied={0: 0}, data={2: np.array(step, np.int32)})
+
+    return [
+        chain("residual_2", 2, "", 0, 1.0),
+        chain("residual_5", 5, "", 1, 1e-3),
+        chain("residual_8_saturating", 8, "", 2, 1e3),
+        chain("residual_of_a_batch", 8, "every 4", 7, 1.0),
+        chain("residual_within_a_batch", 8, "every 4", 6, 1.0),
+        accumulate(3),
+        accumulate(5),
     ]
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from stages import Pipeline, Session
 from strategies import schemes
 from strategies.networks import calibrate, networks
+from strategies.optimizers import optimizers
 
 MEMORY_PASSES = [
     "func.func(tte-pack-masks)",
@@ -57,3 +58,15 @@ def test_networks_that_train_in_parts(network, data):
         calibrate(module, network.inputs(4))
         passes = ["func.func(tte-fuse-clamp)", "tte-quantize", *passes]
     Pipeline(passes).run(module, session(network, 2))
+
+
+@settings(max_examples=20, deadline=None)
+@given(networks(), optimizers(), st.data())
+def test_optimizers_with_state(network, optimizer, data):
+    scheme = data.draw(schemes.schemes(network), label="scheme")
+    module = network.build()
+    schemes.apply(module, scheme)
+    calibrate(module, network.inputs(4))
+    passes = ["func.func(tte-fuse-clamp)", "tte-quantize", "tte-autodiff", "tte-prune-backward"]
+    passes += [*QAS, *optimizer, *CLEAN_UP, *MEMORY_PASSES]
+    Pipeline(passes).run(module, session(network, 5))

@@ -124,3 +124,96 @@ def test_check_finite_ends_the_run(value):
     np.testing.assert_array_equal(interpreter.run("f", np.float32(0), fine)[0], fine)
     with pytest.raises(NonFiniteError, match="not finite"):
         interpreter.run("f", np.float32(0), np.float32([1, value]))
+
+
+def optimize(parameter, low, gradient, *, bits, rate=0.1, step=3, times="", every=""):
+    """The parameter and its residual after a step."""
+    parameter_type, low_type = tensor(parameter.shape, WEIGHT), tensor(parameter.shape, "i8")
+    types = [parameter_type, low_type, tensor(parameter.shape), "tensor<f32>", "tensor<i32>"]
+    operands = [parameter, low, gradient, np.float32(rate), np.int32(step)]
+    moved = evaluate(
+        f"tte.sgd %0, %2 rate %3 step %4 residual stream 7 low %1 bits {bits} {times} {every} : "
+        f"({', '.join([types[0], *types[2:], low_type])}) -> {parameter_type}",
+        operands,
+        parameter_type,
+        types=types,
+        real=np.float32,
+    )
+    left = evaluate(
+        f"tte.sgd_residual %0 low %1 bits {bits}, %2 rate %3 step %4 {times} {every}",
+        operands,
+        low_type,
+        types=types,
+        real=np.float32,
+    )
+    return moved, left
+
+
+@pytest.mark.parametrize("bits", range(2, 9))
+def test_residual_is_the_rest_of_a_finer_number(bits):
+    random = np.random.default_rng(bits)
+    parameter = random.integers(-127, 128, (40, 2)).astype(np.int8)
+    half = 1 << bits - 1
+    low = random.integers(-half, half, (40, 2)).astype(np.int8)
+    gradient = (random.normal(size=(40, 2)) * 10.0 ** random.uniform(-3, 4)).astype(np.float32)
+    moved, left = optimize(parameter, low, gradient, bits=bits, times="times 2.5")
+    for place in np.ndindex(parameter.shape):
+        change = float(-np.float32(0.1) * np.float32(2.5) * gradient[place])
+        fine = int(parameter[place]) * 2**bits + int(low[place]) + round(change * 2**bits)
+        fine = min(max(fine, -127 * 2**bits), 127 * 2**bits)
+        assert int(moved[place]) * 2**bits + int(left[place]) == fine
+        assert -half <= left[place] < half
+
+
+def test_residuals_gather_steps_that_are_too_small_alone():
+    parameter, low = np.zeros((1, 2), np.int8), np.zeros((1, 2), np.int8)
+    gradient = np.full((1, 2), 0.1, np.float32)
+    for _ in range(100):  # of 1.28 numbers of the finer grid
+        parameter, low = optimize(parameter, low, gradient, bits=7, rate=0.1)
+    assert parameter.tolist() == [[-1, -1]]
+    assert low.tolist() == [[28, 28]]
+
+
+@pytest.mark.parametrize(("step", "moves"), [(0, False), (2, True), (3, False), (2**31 - 1, False)])
+def test_periods_end_with_their_last_step(step, moves):
+    parameter, gradient = case(4)
+    low = np.zeros_like(parameter)
+    moved, left = optimize(parameter, low, gradient, bits=4, step=step, every="every 3")
+    assert (not np.array_equal(moved, parameter)) == moves
+    assert left.any() == moves
+
+
+def test_momentum_descends_as_torch_does():
+    torch = pytest.importorskip("torch")
+    random = np.random.default_rng(3)
+    weight = torch.nn.Parameter(torch.zeros(5, dtype=torch.float64))
+    optimizer = torch.optim.SGD([weight], lr=0.5, momentum=0.9)
+    velocity, descended = np.zeros(5, np.float32), np.zeros(5, np.float32)
+    kind, scalar = tensor((5,)), "tensor<i32>"
+    for step in range(6):
+        gradient = random.normal(size=5).astype(np.float32)
+        weight.grad = torch.from_numpy(gradient.astype(np.float64))
+        optimizer.step()
+        velocity = evaluate(
+            "tte.momentum %0, %1 factor 0.9 step %2",
+            [velocity, gradient, np.int32(step)],
+            kind,
+            types=[kind, kind, scalar],
+            real=np.float32,
+        )
+        descended = update(descended, velocity, "f32", "nearest", rate=0.5)
+    np.testing.assert_allclose(descended, weight.detach().numpy(), rtol=1e-5)
+
+
+def test_accumulation_is_the_mean_of_a_batch():
+    gradients = np.random.default_rng(4).normal(size=(6, 5)).astype(np.float32)
+    total, kind = np.full(5, np.nan, np.float32), tensor((5,))
+    for step, gradient in enumerate(gradients):
+        total = evaluate(
+            "tte.accumulate %0, %1 step %2 batch 3",
+            [total, gradient, np.int32(step)],
+            kind,
+            types=[kind, kind, "tensor<i32>"],
+            real=np.float32,
+        )
+    np.testing.assert_allclose(total, gradients[3:].astype(np.float64).mean(0), rtol=1e-5)

@@ -84,7 +84,8 @@ def TTE_RoleAttr : EnumAttr<TTE_Dialect, TTE_Role, "role"> {
 }
 
 def TTE_Rounding : TTE_Enum<"Rounding", "How an update rounds to the grid", [
-    I32EnumAttrCase<"nearest", 0>, I32EnumAttrCase<"stochastic", 1>]>;
+    I32EnumAttrCase<"nearest", 0>, I32EnumAttrCase<"stochastic", 1>,
+    I32EnumAttrCase<"residual", 2>]>;
 def TTE_RoundingAttr : EnumAttr<TTE_Dialect, TTE_Rounding, "rounding">;
 
 def TTE_Strategy : TTE_Enum<"Strategy", "How the region of a dispatch is executed", [

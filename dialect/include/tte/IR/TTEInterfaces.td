@@ -53,7 +53,14 @@ def TTE_StateUpdateOpInterface : OpInterface<"StateUpdateOpInterface"> {
   }];
   let methods = [
     InterfaceMethod<"The operand that holds the old value.",
-                    "::mlir::OpOperand &", "getStateOperand">
+                    "::mlir::OpOperand &", "getStateOperand">,
+    InterfaceMethod<[{
+      The state changes only in the last of so many steps (step + 1 divisible by it, the step
+      counted from 0); in the others the result is the old value.
+    }], "int64_t", "getUpdatePeriod", (ins), /*methodBody=*/"",
+        /*defaultImplementation=*/"return 1;">,
+    InterfaceMethod<"The number of the step (tensor<i32>), which tells the last of a period.",
+        "::mlir::Value", "getStepCounter">
   ];
 }
 

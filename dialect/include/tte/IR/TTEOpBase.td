@@ -29,6 +29,8 @@ def TTE_Labels : Type<CPred<"::tte::isLabelTensor($_self)">,
     "one-dimensional tensor of i32", "::mlir::RankedTensorType">;
 def TTE_BitMask : Type<CPred<"::tte::isBitMaskTensor($_self)">,
     "one-dimensional tensor of i8", "::mlir::RankedTensorType">;
+def TTE_LowBits : Type<CPred<"::tte::isByteTensor($_self)">,
+    "statically shaped tensor of i8", "::mlir::RankedTensorType">;
 def TTE_StaticBuffer : Type<CPred<"::tte::isStaticBuffer($_self)">,
     "statically shaped memref of i8, i32 or f32", "::mlir::MemRefType">;
 

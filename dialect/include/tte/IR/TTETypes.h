@@ -20,6 +20,8 @@ bool isScalarTensor(mlir::Type type, unsigned width, bool isFloat);
 bool isLabelTensor(mlir::Type type);
 /// One-dimensional tensor of i8.
 bool isBitMaskTensor(mlir::Type type);
+/// Statically shaped tensor of i8.
+bool isByteTensor(mlir::Type type);
 /// Statically shaped memref of i8, i32 or f32.
 bool isStaticBuffer(mlir::Type type);
 

@@ -8,9 +8,11 @@ def FuseUpdate : Pass<"tte-fuse-update", "::mlir::func::FuncOp"> {
   let summary = "Form dispatches that update a parameter as its gradient is computed";
   let description = [{
     A weight gradient in f32 is four times the size of the weight. Where nothing
-    but the update reads it, gradient, `tte.scale_gradient` and `tte.sgd` become
-    one `tte.dispatch`, tied to the parameter, and the gradient never exists as
-    a whole. Otherwise the scaling joins the update, or the update stands alone.
+    but the update reads it, gradient, `tte.scale_gradient` and `tte.sgd` (with
+    `tte.momentum` and `tte.sgd_residual` where they are) become
+    one `tte.dispatch`, tied to the parameter and the other states, and the gradient
+    never exists as a whole. Where a batch accumulates, gradient and `tte.accumulate`
+    become one, and the update, which runs more rarely, another. Otherwise the scaling joins the update, or the update stands alone.
 
     ```mlir
     %0 = tte.dense_weight_grad %x, %g : (tensor<1x8xf32>, tensor<1x4xf32>) -> tensor<8x4xf32>

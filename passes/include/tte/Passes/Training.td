@@ -95,6 +95,7 @@ def Autodiff : Pass<"tte-autodiff", "::mlir::ModuleOp"> {
     loss does not depend on is returned as it is. Every parameter trains:
     `tte-prune-backward` leaves what shall.
 
+    The rate of biases is multiplied by `bias-multiplier` (`times` in the IR).
     i8 parameters round as the option says, others to nearest. The stream of
     random numbers of a parameter is mix(fnv1a(name) ^ mix(seed)), with the 32-bit
     FNV-1a hash and the mixing function of `tte.sgd`.
@@ -131,6 +132,8 @@ def Autodiff : Pass<"tte-autodiff", "::mlir::ModuleOp"> {
            [{::llvm::cl::values(
                clEnumValN(::tte::Rounding::stochastic, "stochastic", ""),
                clEnumValN(::tte::Rounding::nearest, "nearest", ""))}]>,
+    Option<"biasMultiplier", "bias-multiplier", "float", "1.0f",
+           "Learning rate of biases (parameters of one dimension), as a multiple of that of weights">,
     Option<"seed", "seed", "uint32_t", "0", "Seed of stochastic rounding">
   ];
   let dependentDialects = ["::mlir::func::FuncDialect", "::tte::TTEDialect"];
@@ -188,6 +191,79 @@ def QAS : Pass<"tte-qas", "::mlir::func::FuncOp"> {
     The pass puts `tte.scale_gradient ... to the -2` before each update of a
     quantized parameter; folding merges it with the power 1 that is there.
   }];
+}
+
+def Accumulate : Pass<"tte-accumulate", "::mlir::ModuleOp"> {
+  let summary = "Average the gradients of several steps before each update";
+  let description = [{
+    With `batch` N above 1, each parameter that trains gets a state @parameter.gradient (f32, one a
+    trained element), in which N steps accumulate the mean of their gradients; the parameter
+    changes in the last of them. A failed step leaves the accumulators as they were. Run it after
+    `tte-prune-backward`: what is frozen needs no accumulator.
+
+    ```mlir
+    %1 = tte.sgd %w, %0 rate %rate step %step nearest stream 7
+    ```
+
+    becomes, types left out,
+
+    ```
+    %1 = tte.accumulate %sum, %0 step %step batch 4
+    %2 = tte.sgd %w, %1 rate %rate step %step nearest stream 7 every 4
+    ```
+
+    and the step takes %sum and returns %1 for it.
+  }];
+  let options = [Option<"batch", "batch", "int64_t", "1", "Steps for one update">];
+  let dependentDialects = ["::mlir::ml_program::MLProgramDialect", "::tte::TTEDialect"];
+}
+
+def Momentum : Pass<"tte-momentum", "::mlir::ModuleOp"> {
+  let summary = "Descend along a decaying sum of gradients";
+  let description = [{
+    Each parameter that trains gets a state @parameter.velocity (f32, one a trained element) and
+    descends along `tte.momentum` of it and the gradient of the real-valued parameter, before any
+    scaling. Run it after `tte-prune-backward`, and after `tte-accumulate` where both are wanted.
+
+    ```mlir
+    %1 = tte.sgd %w, %0 rate %rate step %step nearest stream 7
+    ```
+
+    becomes, types left out,
+
+    ```
+    %1 = tte.momentum %velocity, %0 factor 0.9 step %step
+    %2 = tte.sgd %w, %1 rate %rate step %step nearest stream 7
+    ```
+
+    and the step takes %velocity and returns %1 for it.
+  }];
+  let options = [Option<"factor", "factor", "float", "0.9f", "What a step leaves of the sum">];
+  let dependentDialects = ["::mlir::ml_program::MLProgramDialect", "::tte::TTEDialect"];
+}
+
+def Residual : Pass<"tte-residual", "::mlir::ModuleOp"> {
+  let summary = "Keep low bits of trained i8 parameters that the stored number has no room for";
+  let description = [{
+    Each i8 parameter that trains gets a state @parameter.residual (i8, one byte a trained element
+    whatever `bits`), and its `tte.sgd` rounds `residual`. Run it last of the passes that change
+    updates: `tte.sgd_residual` reads what `tte.sgd` reads.
+
+    ```mlir
+    %1 = tte.sgd %w, %0 rate %rate step %step stochastic stream 7
+    ```
+
+    becomes, types left out,
+
+    ```
+    %1 = tte.sgd_residual %w low %low bits 4, %0 rate %rate step %step
+    %2 = tte.sgd %w, %0 rate %rate step %step residual stream 7 low %low bits 4
+    ```
+
+    and the step takes %low and returns %1 for it.
+  }];
+  let options = [Option<"bits", "bits", "int64_t", "8", "Low bits kept, 2 to 8">];
+  let dependentDialects = ["::mlir::ml_program::MLProgramDialect", "::tte::TTEDialect"];
 }
 
 #endif // TTE_PASSES_TRAINING_TD

@@ -45,3 +45,34 @@ func.func @check_finite(%a: tensor<f32>, %b: tensor<1x3xf32>) -> (tensor<f32>, t
   %0:2 = tte.check_finite %a, %b : (tensor<f32>, tensor<1x3xf32>) -> (tensor<f32>, tensor<1x3xf32>)
   return %0#0, %0#1 : tensor<f32>, tensor<1x3xf32>
 }
+
+// The finer grid has 2^4 numbers between two of the parameter's.
+// CHECK-LABEL: func.func @residual
+// CHECK: math.roundeven
+// CHECK: arith.maxsi %{{.*}}, %c-2032_i64
+// CHECK: arith.minsi %{{.*}}, %c2032_i64
+// CHECK: arith.shrsi %{{.*}}, %c4_i64
+func.func @residual(%p: tensor<3x2x!w>, %low: tensor<3x2xi8>, %g: tensor<3x2xf32>, %rate: tensor<f32>, %step: tensor<i32>) -> tensor<3x2x!w> {
+  %0 = tte.sgd %p, %g rate %rate step %step residual stream 7 low %low bits 4
+    : (tensor<3x2x!w>, tensor<3x2xf32>, tensor<f32>, tensor<i32>, tensor<3x2xi8>) -> tensor<3x2x!w>
+  return %0 : tensor<3x2x!w>
+}
+
+// CHECK-LABEL: func.func @every_third_step
+// CHECK: %[[NEXT:.*]] = arith.addi %{{.*}}, %c1_i32
+// CHECK: arith.remui %[[NEXT]], %c3_i32
+// CHECK: arith.select
+func.func @every_third_step(%v: tensor<2xf32>, %g: tensor<2xf32>, %step: tensor<i32>) -> tensor<2xf32> {
+  %0 = tte.momentum %v, %g factor 0.5 step %step every 3 : (tensor<2xf32>, tensor<2xf32>, tensor<i32>) -> tensor<2xf32>
+  return %0 : tensor<2xf32>
+}
+
+// CHECK-LABEL: func.func @accumulate
+// CHECK: arith.mulf %{{.*}}, %cst
+// CHECK: arith.remui %{{.*}}, %c4_i32
+// CHECK: arith.addf
+// CHECK: arith.select
+func.func @accumulate(%sum: tensor<2xf32>, %g: tensor<2xf32>, %step: tensor<i32>) -> tensor<2xf32> {
+  %0 = tte.accumulate %sum, %g step %step batch 4 : (tensor<2xf32>, tensor<2xf32>, tensor<i32>) -> tensor<2xf32>
+  return %0 : tensor<2xf32>
+}
