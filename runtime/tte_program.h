@@ -62,6 +62,7 @@ typedef struct tte_program {
   uint32_t arena_alignment; // bytes, a power of two
   uint32_t state_alignment; // bytes, a power of two
   uint32_t state_bytes;
+  uint32_t initial_bytes; // of the initial state; what follows them is 0
   const uint8_t *initial_state;
   const uint8_t *flash;
   const uint32_t *bindings;
@@ -91,6 +92,8 @@ tte_status tte_save_state(const tte_program *program, const tte_network *network
                           tte_write_fn write, void *context);
 tte_status tte_load_state(const tte_program *program, tte_network *network, tte_read_fn read,
                           void *context);
+
+void tte_reset_state(const tte_program *program, uint8_t *state);
 
 static inline int tte_is_initialized(const tte_program *program, const tte_network *network) {
   return network && network->program == program;

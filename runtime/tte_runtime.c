@@ -41,6 +41,11 @@ static tte_status run(const tte_program *program, tte_network *network,
   return TTE_OK;
 }
 
+void tte_reset_state(const tte_program *program, uint8_t *state) {
+  memcpy(state, program->initial_state, program->initial_bytes);
+  memset(state + program->initial_bytes, 0, program->state_bytes - program->initial_bytes);
+}
+
 tte_status tte_init(const tte_program *program, tte_network *network, void *arena, void *state) {
   if (!network || !arena || !state)
     return TTE_ERROR_INVALID_ARGUMENT;
@@ -49,7 +54,7 @@ tte_status tte_init(const tte_program *program, tte_network *network, void *aren
   const tte_library *library = tte_library_load(program->query, program->kernel_count);
   if (!library || program->abi_version != TTE_ABI_VERSION)
     return TTE_ERROR_INCOMPATIBLE_LIBRARY;
-  memcpy(state, program->initial_state, program->state_bytes);
+  tte_reset_state(program, state);
   *network = (tte_network){.program = program, .library = library, .arena = arena, .state = state};
   return TTE_OK;
 }

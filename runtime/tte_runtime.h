@@ -14,7 +14,7 @@ extern "C" {
 #endif
 
 // Version of the tables between generated code and this runtime.
-#define TTE_ABI_VERSION 1u
+#define TTE_ABI_VERSION 2u
 
 typedef enum tte_status {
   TTE_OK = 0,
@@ -46,6 +46,25 @@ typedef struct tte_network {
   uint8_t *state;
   const float *scores; // of the last call, NULL where it failed
 } tte_network;
+
+// How the learning rate changes: through the first `warmup` steps it rises in
+// equal parts to `learning_rate`; over the rest it stays, or falls to 0 along a
+// line or half a cosine.
+typedef enum tte_schedule_kind {
+  TTE_SCHEDULE_CONSTANT = 0,
+  TTE_SCHEDULE_LINEAR = 1,
+  TTE_SCHEDULE_COSINE = 2,
+} tte_schedule_kind;
+
+typedef struct tte_schedule {
+  tte_schedule_kind kind;
+  float learning_rate;
+  uint32_t warmup;
+} tte_schedule;
+
+// The rate of the step `step` (from 0) of `steps`, exact to 3e-7 of the highest
+// rate. A rate that has fallen to 0 stays there.
+float tte_learning_rate(const tte_schedule *schedule, uint32_t step, uint32_t steps);
 
 // A saved state is this header and then the bytes of the state, little-endian.
 // `checksum` is the CRC-32 (IEEE 802.3) of everything else.

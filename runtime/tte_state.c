@@ -96,7 +96,7 @@ tte_status tte_load_state(const tte_program *program, tte_network *network, tte_
   // There is no room to keep the old state: a source that now fails costs it.
   if (read(context, sizeof(header), network->state, program->state_bytes) ||
       header.checksum != checksum(&header, network->state)) {
-    memcpy(network->state, program->initial_state, program->state_bytes);
+    tte_reset_state(program, network->state);
     return TTE_ERROR_STATE_CHANGED;
   }
   return TTE_OK;

@@ -160,12 +160,21 @@ def _compile_kernels(
     return {
         target.name: (
             export_program(
-                module, name, kernels.query_symbol, recipe.input.scale, recipe.input.offset
+                module,
+                name,
+                kernels.query_symbol,
+                recipe.input.scale,
+                recipe.input.offset,
+                _schedule(recipe),
             ),
             kernels.path,
         )
         for (target, module), kernels in zip(lowered.items(), compiled, strict=True)
     }
+
+
+def _schedule(recipe: Recipe) -> package.Schedule:
+    return package.Schedule(recipe.schedule, recipe.learning_rate, recipe.warmup, recipe.steps or 0)
 
 
 def _kernels_of_calls(program: package.Program) -> list[str]:

@@ -16,6 +16,7 @@ from tte_mlir.backend.package import (
     Function,
     Input,
     Program,
+    Schedule,
     Space,
     check_finite,
 )
@@ -24,6 +25,8 @@ from tte_mlir.errors import TTEError
 
 FLASH_ALIGNMENT = 4
 """What kernels ask of every buffer, in bytes."""
+
+_CONSTANT_RATE = Schedule()
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,12 @@ class Layout:
 
 
 def export_program(
-    module: ir.Module, name: str, query_symbol: str, u8_scale: float, u8_offset: float
+    module: ir.Module,
+    name: str,
+    query_symbol: str,
+    u8_scale: float,
+    u8_offset: float,
+    schedule: Schedule = _CONSTANT_RATE,
 ) -> Program:
     """Reads the module after `tte-lower-kernels`; see `package.Program` for the parts.
 
@@ -83,6 +91,7 @@ def export_program(
         flash=reader.flash.finish(),
         arena_alignment=layout.arena_alignment,
         state_alignment=layout.state_alignment,
+        schedule=schedule,
         flash_alignment=max(reader.flash.alignment, FLASH_ALIGNMENT),
         kernel_names=tuple(reader.ordinals),
         **{

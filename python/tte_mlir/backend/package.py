@@ -20,7 +20,7 @@ from tte_mlir.backend.targets import Target
 from tte_mlir.errors import TTEError
 from tte_mlir.version import version
 
-ABI_VERSION = 1  # TTE_ABI_VERSION of runtime/tte_runtime.h
+ABI_VERSION = 2  # TTE_ABI_VERSION of runtime/tte_runtime.h
 MAX_BINDINGS = 32  # TTE_MAX_BINDINGS of runtime/tte_program.h
 CHECK_FINITE = 0xFFFF
 STATE_HEADER_BYTES = 24
@@ -29,6 +29,7 @@ RUNTIME_SOURCES = (
     "tte_memory.c",
     "tte_quantize.c",
     "tte_runtime.c",
+    "tte_schedule.c",
     "tte_state.c",
 )
 
@@ -100,6 +101,19 @@ class Input:
 
 
 @dataclass(frozen=True)
+class Schedule:
+    """The learning rate that the recipe chose; `kind` is constant, linear or cosine.
+
+    `steps` is 0 where the recipe leaves them open.
+    """
+
+    kind: str = "constant"
+    learning_rate: float = 0.01
+    warmup: int = 0
+    steps: int = 0
+
+
+@dataclass(frozen=True)
 class Program:
     """Everything about a network but the code of its kernels. Sizes and offsets in bytes.
 
@@ -125,7 +139,13 @@ class Program:
     learning_rate: int = 0
     loss: int = 0
     step: int = 0
+    schedule: Schedule = Schedule()
     kernel_names: tuple[str, ...] = ()
+
+    @property
+    def nonzero_state(self) -> bytes:
+        """The initial state up to its last byte that is not 0; at least one byte."""
+        return self.initial_state.rstrip(b"\0") or self.initial_state[:1]
 
     @property
     def functions(self) -> dict[str, Function]:
