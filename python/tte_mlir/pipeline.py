@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import mlir.ir as ir
@@ -56,6 +57,7 @@ def planning(
         )),
         Stage("pruned", ("tte-prune-backward",)),
         Stage("scaled", ("func.func(tte-qas)",) if recipe.qas else ()),
+        Stage("optimizer", tuple(_optimizer(recipe))),
         Stage("dispatched", (
             *_DISPATCH,
             *((lambda module: _note_cost(module, notes, full),) if measures else ()),
@@ -116,8 +118,21 @@ def kernel_sources(lowered: ir.Module) -> list[KernelSource]:
 
 
 def _autodiff(recipe: Recipe) -> str:
-    options = f"loss={recipe.loss} rounding={recipe.rounding} seed={recipe.seed}"
+    # tte-residual turns rounding to nearest into its own.
+    rounding = "nearest" if recipe.rounding == "residual" else recipe.rounding
+    options = f"loss={recipe.loss} rounding={rounding} seed={recipe.seed}"
+    options += f" bias-multiplier={recipe.bias_multiplier!r}"
     return f"tte-autodiff{{{options}}}"
+
+
+def _optimizer(recipe: Recipe) -> Iterator[str]:
+    """The passes that give the trained parameters state beside them."""
+    if recipe.batch > 1:
+        yield f"tte-accumulate{{batch={recipe.batch}}}"
+    if recipe.momentum:
+        yield f"tte-momentum{{factor={recipe.momentum!r}}}"
+    if recipe.rounding == "residual":
+        yield f"tte-residual{{bits={recipe.residual_bits}}}"
 
 
 def _calibrate(module: ir.Module, recipe: Recipe, images: data.Dataset | None) -> None:

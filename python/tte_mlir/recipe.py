@@ -39,23 +39,37 @@ class Recipe(BaseModel):
         "softmax_cross_entropy", description="loss of the scores and the label"
     )
     optimizer: Literal["sgd"] = Field("sgd", description="rule of the update")
-    learning_rate: _Positive = Field(0.01, description="rate of the first step")
+    momentum: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0, description="what a step leaves of the sum of gradients (4 bytes a trained weight)"
+    )
+    learning_rate: _Positive = Field(0.01, description="highest rate, before it falls")
+    bias_multiplier: _Positive = Field(
+        1.0, description="learning rate of biases as a multiple of that of weights"
+    )
     schedule: Literal["constant", "linear", "cosine"] = Field(
         "constant", description="how the rate falls to 0 over the steps"
+    )
+    warmup: Annotated[int, Field(ge=0, lt=2**32)] = Field(
+        0, description="steps in which the rate rises to the highest"
     )
     steps: Annotated[int, Field(ge=1)] | None = Field(
         None, description="training steps (default: one for each image)"
     )
     update: str = Field("full", description="full, bias, last:K or a YAML file")
-    rounding: Literal["stochastic", "nearest"] = Field(
+    rounding: Literal["stochastic", "residual", "nearest"] = Field(
         "stochastic", description="how updated weights round to the grid"
+    )
+    residual_bits: Annotated[int, Field(ge=2, le=8)] = Field(
+        8, description="low bits that residual keeps (1 byte a trained weight, however many)"
     )
     qas: bool = Field(True, description="quantization-aware scaling of the gradients")
     gradient: Literal["f32"] = Field("f32", description="type of the gradients")
     seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
         0, description="seed of the rounding and of a fresh classifier"
     )
-    batch: Literal[1] = Field(1, description="images a step")
+    batch: Annotated[int, Field(ge=1, le=65536)] = Field(
+        1, description="steps that accumulate for one update (4 bytes a trained weight if above 1)"
+    )
     input: InputScaling = Field(InputScaling(), description="preprocessing of uint8 images")
 
     def __init__(self, **values: Any) -> None:
@@ -90,11 +104,18 @@ class Recipe(BaseModel):
         return Recipe(**mapping)
 
     def rate(self, step: int, steps: int) -> float:
-        """The learning rate of the step `step` (from 0) of `steps`."""
+        """The learning rate of the step `step` (from 0) of `steps`, as NAME_learning_rate gives it.
+
+        Through the warm-up the rate rises in equal parts to `learning_rate`; the schedule spreads
+        over the steps that remain, and a rate that has fallen to 0 stays there.
+        """
+        if step < self.warmup:
+            return self.learning_rate * (step + 1) / self.warmup
+        done = min((step - self.warmup) / max(steps - self.warmup, 1), 1.0)
         share = {
             "constant": 1.0,
-            "linear": 1 - step / steps,
-            "cosine": (1 + math.cos(math.pi * step / steps)) / 2,
+            "linear": 1 - done,
+            "cosine": (1 + math.cos(math.pi * done)) / 2,
         }
         return self.learning_rate * share[self.schedule]
 

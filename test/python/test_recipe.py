@@ -46,6 +46,12 @@ def test_schedules(schedule: str, first: float, middle: float, last: float):
     assert rates == pytest.approx([first, middle, last], rel=1e-3)
 
 
+def test_warm_up_rises_and_the_schedule_takes_the_rest():
+    recipe = Recipe(learning_rate=0.5, schedule="linear", warmup=4)
+    rates = [recipe.rate(step, 12) for step in (0, 1, 3, 4, 8, 12, 99)]
+    assert rates == pytest.approx([0.125, 0.25, 0.5, 0.5, 0.25, 0, 0])
+
+
 REFUSALS = {
     "learning_rat: 1": r"unknown recipe key 'learning_rat': did you mean 'learning_rate'\?",
     "input: {scal: 1}": r"unknown recipe key 'input.scal': did you mean 'scale'\?",
@@ -54,7 +60,12 @@ REFUSALS = {
     "learning_rate: -1": r"recipe key 'learning_rate': .*greater than 0, found -1",
     "learning_rate: fast": r"recipe key 'learning_rate': .*found 'fast'",
     "loss: hinge": r"recipe key 'loss': .*'softmax_cross_entropy'.*found 'hinge'",
-    "batch: 8": r"recipe key 'batch': .*found 8",
+    "batch: 0": r"recipe key 'batch': .*found 0",
+    "momentum: 1": r"recipe key 'momentum': .*less than 1, found 1",
+    "residual_bits: 9": r"recipe key 'residual_bits': .*less than or equal to 8, found 9",
+    "bias_multiplier: 0": r"recipe key 'bias_multiplier': .*greater than 0, found 0",
+    "warmup: -1": r"recipe key 'warmup': .*found -1",
+    "rounding: down": r"recipe key 'rounding': .*'residual'.*found 'down'",
     "seed: -1": r"recipe key 'seed': .*found -1",
     "- a list": r"recipe.yaml: expected a mapping of keys to values",
     "a: [": r"recipe.yaml: not YAML",
@@ -68,6 +79,11 @@ def test_refusals_are_one_line(tmp_path: Path, text: str):
     with pytest.raises(TTEError, match=REFUSALS[text]) as caught:
         Recipe.read(path)
     assert "\n" not in str(caught.value)
+
+
+def test_documentation_has_every_key():
+    text = (Path(__file__).parents[2] / "docs/recipe.md").read_text()
+    assert [key for key in Recipe.model_fields if f"| `{key}` |" not in text] == []
 
 
 def test_python_gets_the_same_errors():
