@@ -83,7 +83,7 @@ def _full_cost(module: ir.Module, recipe: Recipe) -> list[TrainingCost]:
     whole = ir.Module.parse(module.operation.get_asm(enable_debug_info=True), module.context)
     steps = (
         *_differentiate(recipe.override({"update": "full"}), Notes()),
-        "tte-prune-backward", *_DISPATCH,
+        "tte-prune-backward", *_optimizer(recipe), *_DISPATCH,
     )  # fmt: skip
     try:
         for step in steps:

@@ -14,7 +14,16 @@ _ROLES = {
     tte.Conv2DInputGradOp: " input gradient",
     tte.Conv2DWeightGradOp: " weight gradient",
 }
-_MINOR = ("tte.yield", "tte.scale_gradient", "tte.clamp_grad", "tte.apply_mask", "tte.sgd")
+_MINOR = (
+    "tte.yield",
+    "tte.scale_gradient",
+    "tte.clamp_grad",
+    "tte.apply_mask",
+    "tte.accumulate",
+    "tte.momentum",
+    "tte.sgd",
+    "tte.sgd_residual",
+)
 
 
 def family(ops: Sequence[ir.OpView]) -> str:
