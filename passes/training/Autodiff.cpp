@@ -279,11 +279,11 @@ LogicalResult AutodiffPass::buildTrainStep(func::FuncOp forward,
       results.push_back(old);
       continue;
     }
-    auto update = SGDOp::create(
-        builder, gradient.getLoc(), old.getType(), old, toStoredDomain(builder, old, gradient),
-        learningRate, stepCount, /*residual=*/Value(), roundingOf(old, rounding),
-        streamOf(getOriginalName(parameter), seed), /*origin=*/OriginAttr(), /*bits=*/IntegerAttr(),
-        multiplierOf(old, biasMultiplier));
+    auto update = SGDOp::create(builder, gradient.getLoc(), old.getType(), old,
+                                toStoredDomain(builder, old, gradient), learningRate, stepCount,
+                                /*residual=*/Value(), roundingOf(old, rounding),
+                                streamOf(getOriginalName(parameter), seed), /*origin=*/OriginAttr(),
+                                /*bits=*/IntegerAttr(), multiplierOf(old, biasMultiplier));
     takeOrigin(update, parameter);
     results.push_back(update);
   }
