@@ -132,22 +132,26 @@ def link(
     The linker refuses what does not fit in `sram_bytes`; `output` is only written on success.
     """
     board = _board(target)
-    directory = resources.path("runtime/boards") / board.directory
-    include = {str(path.parent) for path in archives} | {str(directory.parent)}
+    boards = resources.path("runtime/boards")
+    sources = [*sources, *sorted(boards.glob("*.c")), boards / board.architecture / "startup.c"]
+    ratio = board.ticks_per_instruction
+    defines = [*defines, f"TICKS={ratio.numerator}", f"INSTRUCTIONS={ratio.denominator}"]
+    include = {str(path.parent) for path in archives} | {str(boards)}
     include |= {str(path) for path in includes}
     toolchain.run(
         toolchain.find(target.tool("gcc")),
         *target.c_flags,
         *(f"-I{path}" for path in sorted(include)),
         *(f"-D{define}" for define in defines),
-        *(str(path) for path in (*sources, *sorted(directory.glob("*.c")), *archives)),
+        *(str(path) for path in (*sources, *archives)),
         *target.link_flags,
         "-Wl,--gc-sections",
         "-Wl,--fatal-warnings",
         "-Wl,--emit-relocs",
+        *(f"-Wl,--defsym={name}={value}" for name, value in board.regions().items()),
         f"-Wl,--defsym=SRAM_BYTES={sram_bytes}",
         f"-Wl,--defsym=STACK_BYTES={stack_bytes}",
-        f"-T{directory / board.linker_script}",
+        f"-T{boards / 'board.ld'}",
         "-o",
         str(output),
     )

@@ -201,10 +201,12 @@ def _link_library(
             str(table),
         )
         toolchain.run(
-            toolchain.find(target.tool("ld")),
+            toolchain.find(target.tool("gcc")),
+            *target.c_flags,
             "-r",
-            "--gc-sections",
-            f"--undefined={query}",
+            "-nostdlib",
+            "-Wl,--gc-sections",
+            f"-Wl,--undefined={query}",
             str(table),
             *map(str, dict.fromkeys(paths)),
             "-o",

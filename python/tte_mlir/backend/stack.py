@@ -7,6 +7,7 @@ deepest of what it calls. A call through a pointer may reach every function whos
 taken, as the relocations of the image tell, and every function that nothing calls by name.
 """
 
+import abc
 import bisect
 import re
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
-from elftools.elf.enums import ENUM_RELOC_TYPE_ARM as RELOCATION
+from elftools.elf.enums import ENUM_RELOC_TYPE_ARM
 from elftools.elf.relocation import RelocationSection
 
 from tte_mlir.backend import toolchain
@@ -46,7 +47,7 @@ def bound(image: Path, target: Target) -> StackBound:
     if target.board is None:
         raise TTEError(f"target {target.name} has no board: its stack is not bounded")
     functions = _functions(image, target)
-    root, handlers = _entry_points(image)
+    root, handlers = _entry_points(image, target.board.architecture)
     graph = _Graph(functions, handlers | {root}, _address_taken(image))
     depth, path = graph.deepest(root)
     handler = max((graph.deepest(name)[0] for name in handlers - {root}), default=0)
@@ -62,7 +63,8 @@ def frames(image: Path, target: Target) -> dict[str, int]:
 
 def _functions(image: Path, target: Target) -> dict[str, _Function]:
     objdump = toolchain.find(target.tool("objdump"))
-    return _disassemble(toolchain.run(objdump, "-d", "--no-show-raw-insn", str(image)))
+    listing = toolchain.run(objdump, "-d", "--no-show-raw-insn", str(image))
+    return _disassemble(listing, _RiscvReader if "riscv" in target.triple else _ArmReader)
 
 
 class _Graph:
@@ -90,8 +92,8 @@ class _Graph:
         return self._known[name]
 
 
-def _entry_points(image: Path) -> tuple[str, set[str]]:
-    """The function at reset and those of the vector table."""
+def _entry_points(image: Path, architecture: str) -> tuple[str, set[str]]:
+    """The function at reset and those of the vector table, which on RISC-V holds code."""
     with image.open("rb") as file:
         elf = ELFFile(file)
         names = {
@@ -99,23 +101,20 @@ def _entry_points(image: Path) -> tuple[str, set[str]]:
             for symbol in elf.get_section_by_name(".symtab").iter_symbols()
             if symbol["st_info"]["type"] == "STT_FUNC"
         }
+        if architecture == "riscv":
+            return names[elf.header["e_entry"]], set()
         table = elf.get_section_by_name(".vectors").data()
         words = (int.from_bytes(table[i : i + 4], "little") for i in range(4, len(table), 4))
         return names[elf.header["e_entry"] & ~1], {names[word & ~1] for word in words if word}
 
 
 # Relocations of branches; all others take an address.
+_ARM_BRANCHES = ("NONE", "THM_CALL", "THM_JUMP6", "THM_JUMP8", "THM_JUMP11", "THM_JUMP19")
+# RISC-V ELF psABI: NONE, BRANCH, JAL, CALL, CALL_PLT, ALIGN, RVC_BRANCH, RVC_JUMP, RELAX.
+_RISCV_BRANCHES = {0, 16, 17, 18, 19, 43, 44, 45, 51}
 _BRANCHES = {
-    RELOCATION[f"R_ARM_{name}"]
-    for name in (
-        "NONE",
-        "THM_CALL",
-        "THM_JUMP6",
-        "THM_JUMP8",
-        "THM_JUMP11",
-        "THM_JUMP19",
-        "THM_JUMP24",
-    )
+    "EM_ARM": {ENUM_RELOC_TYPE_ARM[f"R_ARM_{n}"] for n in (*_ARM_BRANCHES, "THM_JUMP24")},
+    "EM_RISCV": _RISCV_BRANCHES,
 }
 
 
@@ -133,11 +132,12 @@ def _address_taken(image: Path) -> set[str]:
         ]
         if not sections:
             raise TTEError(f"stack has no bound: {image} was linked without --emit-relocs")
+        branches = _BRANCHES[elf["e_machine"]]
         indices = {
             relocation["r_info_sym"]
             for section in sections
             for relocation in section.iter_relocations()
-            if relocation["r_info_type"] not in _BRANCHES
+            if relocation["r_info_type"] not in branches
         }
         pointed = map(symbols.get_symbol, indices)
         return {symbol.name for symbol in pointed if symbol["st_info"]["type"] == "STT_FUNC"}
@@ -148,7 +148,7 @@ _INSTRUCTION = re.compile(r"^\s*[0-9a-f]+:\s+(\S+)\s*([^;@]*)")
 _TARGET = re.compile(r"\b([0-9a-f]+) <")
 
 
-def _disassemble(listing: str) -> dict[str, _Function]:
+def _disassemble(listing: str, reader_type: "type[_Reader] | None" = None) -> dict[str, _Function]:
     functions: dict[str, _Function] = {}
     starts: list[tuple[int, str]] = []
     reader = None
@@ -156,7 +156,7 @@ def _disassemble(listing: str) -> dict[str, _Function]:
         if label := _LABEL.match(line):
             starts.append((int(label[1], 16), label[2]))
             functions[label[2]] = _Function()
-            reader = _ArmReader(functions[label[2]])
+            reader = (reader_type or _ArmReader)(functions[label[2]])
         elif reader and (instruction := _INSTRUCTION.match(line)):
             reader.read(instruction[1].split(".")[0], instruction[2].strip(), line)
     _resolve(functions, sorted(starts))
@@ -174,13 +174,21 @@ def _resolve(functions: dict[str, _Function], starts: list[tuple[int, str]]) -> 
                 function.callees.add(callee)
 
 
-class _ArmReader:
-    """Follows the stack pointer through the Thumb code of one function."""
+class _Reader(abc.ABC):
+    """Follows the stack pointer through the code of one function."""
 
     def __init__(self, function: _Function) -> None:
         self._function = function
         self._constants: dict[str, int] = {}
         self._below_stack: dict[str, int] = {}  # register = sp - at most this
+
+    @abc.abstractmethod
+    def read(self, mnemonic: str, operands: str, line: str) -> None:
+        """Reads one instruction, `line` of the listing."""
+
+
+class _ArmReader(_Reader):
+    """Thumb."""
 
     def read(self, mnemonic: str, operands: str, line: str) -> None:
         registers = [operand.strip() for operand in operands.split(",")]
@@ -220,6 +228,48 @@ class _ArmReader:
             self._function.targets.add((int(target[1], 16), mnemonic == "bl"))
         elif mnemonic in ("blx", "bx") and operands != "lr":
             self._function.calls_pointers = True
+
+
+class _RiscvReader(_Reader):
+    """RV32."""
+
+    def read(self, mnemonic: str, operands: str, line: str) -> None:
+        operands, _, note = operands.partition("#")
+        registers = [operand.strip() for operand in operands.split(",")]
+        first, last = registers[0], registers[-1]
+        if mnemonic in ("add", "addi", "sub") and registers[:2] == ["sp", "sp"]:
+            amount = self._amount(last, line)
+            self._function.frame += max(amount if mnemonic == "sub" else -amount, 0)
+        elif mnemonic == "andi" and registers[:2] == ["sp", "sp"]:
+            self._function.frame += -int(last)  # aligned down
+        elif mnemonic == "li":
+            self._constants[first] = int(last, 0)
+        elif mnemonic == "lui":
+            self._constants[first] = _signed(int(last, 0) << 12)
+        elif mnemonic in ("add", "addi") and registers[0] == registers[1] in self._constants:
+            if _is_number(last):
+                self._constants[first] += int(last)
+        elif mnemonic.startswith(("j", "b", "call", "tail")):
+            if target := _TARGET.search(f"{operands} {note}"):
+                is_call = mnemonic in ("jal", "jalr", "call")
+                self._function.targets.add((int(target[1], 16), is_call))
+            elif mnemonic in ("jalr", "jr"):
+                self._function.calls_pointers = True
+
+    def _amount(self, operand: str, line: str) -> int:
+        if _is_number(operand):
+            return int(operand)
+        if operand not in self._constants:
+            self._function.dynamic = " ".join(line.split()[1:])
+        return self._constants.get(operand, 0)
+
+
+def _is_number(operand: str) -> bool:
+    return operand.lstrip("-").isdigit()
+
+
+def _signed(word: int) -> int:
+    return (word & 0xFFFFFFFF) - ((word & 0x80000000) << 1)
 
 
 def _register_sizes(operands: str) -> Iterator[int]:

@@ -14,6 +14,9 @@ _DEBIAN_PACKAGES = {
     "arm-none-eabi-": "binutils-arm-none-eabi",
     "arm-none-eabi-gcc": "gcc-arm-none-eabi and libnewlib-arm-none-eabi",
     "qemu-system-arm": "qemu-system-arm",
+    "riscv64-unknown-elf-": "binutils-riscv64-unknown-elf",
+    "riscv64-unknown-elf-gcc": "gcc-riscv64-unknown-elf and picolibc-riscv64-unknown-elf",
+    "qemu-system-riscv32": "qemu-system-misc",
     "gcc": "gcc",
     "": "binutils",
 }

@@ -296,8 +296,8 @@ def _run_board(
 
 _FIRMWARE = r"""
 #include "@RUNTIME@/executable_library.h"
-#include "mps2/semihosting.h"
-#include "mps2/startup.h"
+#include "semihosting.h"
+#include "startup.h"
 static uint8_t memory[@SIZE@] __attribute__((aligned(64)));
 static const struct { unsigned short kernel, bindings; } calls[] = {@CALLS@};
 static const unsigned offsets[] = {@OFFSETS@};
@@ -312,9 +312,9 @@ int main(void) {
   for (unsigned c = 0; c < sizeof calls / sizeof *calls; ++c) {
     void *bindings[32];
     for (unsigned b = 0; b < calls[c].bindings; ++b) bindings[b] = memory + *offset++;
-    uint64_t start = systick_ticks();
+    uint64_t start = counter_ticks();
     if (tte_library_dispatch(library, calls[c].kernel, bindings, calls[c].bindings, 0, 0)) return 6;
-    ticks[c] = systick_ticks() - start;
+    ticks[c] = counter_ticks() - start;
   }
   file = semihosting_open(DIRECTORY "/result.bin", SEMIHOSTING_WRITE);
   if (semihosting_write(file, memory, sizeof memory)) return 7;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Arm semihosting: calls into the emulator or debugger that runs this image.
+// Semihosting as Arm defined it: calls into the emulator or debugger that runs this image.
 
 #ifndef TTE_SEMIHOSTING_H
 #define TTE_SEMIHOSTING_H

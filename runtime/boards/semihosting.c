@@ -15,10 +15,27 @@ enum {
 };
 
 static int32_t call(uint32_t operation, const void *arguments) {
+#ifdef __riscv
+  register uint32_t a0 __asm__("a0") = operation;
+  register const void *a1 __asm__("a1") = arguments;
+  // The three instructions are what marks the call; they must lie in one page.
+  __asm__ volatile(".balign 16\n"
+                   ".option push\n"
+                   ".option norvc\n"
+                   "slli x0, x0, 0x1f\n"
+                   "ebreak\n"
+                   "srai x0, x0, 7\n"
+                   ".option pop"
+                   : "+r"(a0)
+                   : "r"(a1)
+                   : "memory");
+  return (int32_t)a0;
+#else
   register uint32_t r0 __asm__("r0") = operation;
   register const void *r1 __asm__("r1") = arguments;
   __asm__ volatile("bkpt 0xab" : "+r"(r0) : "r"(r1) : "memory");
   return (int32_t)r0;
+#endif
 }
 
 int semihosting_open(const char *path, semihosting_mode mode) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Reset, faults and the instruction counter of an Arm MPS2 board (Cortex-M).
+// Reset, faults and the instruction counter of Cortex-M processors.
 
 #include "startup.h"
 
@@ -15,15 +15,13 @@
 #define CPACR REGISTER(0xE000ED88)
 #define MPU_CTRL REGISTER(0xE000ED94)
 #define MPU_RBAR REGISTER(0xE000ED9C)
-#define MPU_RASR REGISTER(0xE000EDA0)
+#define MPU_RASR REGISTER(0xE000EDA0) // Armv7-M
+#define MPU_RLAR REGISTER(0xE000EDA0) // Armv8-M
+#define MPU_MAIR0 REGISTER(0xE000EDC0)
 
 #define ICSR_PENDSTSET (UINT32_C(1) << 26)
+#define CFSR_STKOF (UINT32_C(1) << 20)
 #define SYSTICK_RELOAD UINT32_C(0xFFFFFF)
-#define STACK_PAINT UINT32_C(0xA5A5A5A5)
-
-extern uint32_t stack_bottom[], stack_top[];
-extern uint32_t data_image[], data_begin[], data_end[];
-extern uint32_t bss_begin[], bss_end[];
 
 int main(void);
 
@@ -31,20 +29,13 @@ static volatile uint32_t systick_wraps;
 
 static void systick_handler(void) { ++systick_wraps; }
 
-uint64_t systick_ticks(void) {
+uint64_t counter_ticks(void) {
   uint32_t wraps, count;
   do {
     wraps = systick_wraps;
     count = SYST_CVR;
   } while (wraps != systick_wraps || (ICSR & ICSR_PENDSTSET));
   return (uint64_t)wraps * (SYSTICK_RELOAD + 1) + (SYSTICK_RELOAD - count);
-}
-
-uint32_t stack_used(void) {
-  const uint32_t *lowest = stack_bottom;
-  while (lowest < stack_top && *lowest == STACK_PAINT)
-    ++lowest;
-  return (uint32_t)((const uint8_t *)stack_top - (const uint8_t *)lowest);
 }
 
 static void print_hexadecimal(const char *name, uint32_t value) {
@@ -56,7 +47,7 @@ static void print_hexadecimal(const char *name, uint32_t value) {
 }
 
 __attribute__((used)) static _Noreturn void report_fault(const uint32_t *frame) {
-  if (frame < stack_bottom) {
+  if (frame < stack_bottom || (CFSR & CFSR_STKOF)) {
     semihosting_print("fault: stack overflow\n");
   } else {
     print_hexadecimal("fault: pc ", frame[6]);
@@ -75,6 +66,20 @@ __attribute__((naked)) static void fault_handler(void) {
           "b report_fault\n");
 }
 
+// The emulated board backs all addresses: only protection makes writes to
+// flash, and a stack that grows out of SRAM, fault.
+#if __ARM_ARCH >= 8
+
+static void protect_memory(void) {
+  MPU_MAIR0 = 0x44;                     // normal memory, not cached
+  MPU_RBAR = (uint32_t)flash_begin | 6; // read-only
+  MPU_RLAR = (((uint32_t)flash_end - 1) & ~UINT32_C(31)) | 1;
+  MPU_CTRL = 5; // on, and the default map where there is no region
+  __asm__ volatile("dsb\n isb\n msr msplim, %0" ::"r"(stack_bottom) : "memory");
+}
+
+#else
+
 enum { MPU_NO_ACCESS = 0x10000000, MPU_READ_ONLY = 0x06020000 };
 
 // `base` is a multiple of the region's 2^log2_size bytes.
@@ -83,21 +88,17 @@ static void protect(uint32_t region, uint32_t base, uint32_t log2_size, uint32_t
   MPU_RASR = access | (log2_size - 1) << 1 | 1;
 }
 
-// The emulated board backs all addresses: only the MPU makes writes to flash,
-// and a stack that grows out of SRAM, fault.
 static void protect_memory(void) {
-  protect(0, 0x00000000, 22, MPU_READ_ONLY);
+  protect(0, (uint32_t)flash_begin, 22, MPU_READ_ONLY);
   protect(1, 0x10000000, 28, MPU_NO_ACCESS);
   MPU_CTRL = 5; // on, and the default map where there is no region
   __asm__ volatile("dsb\n isb" ::: "memory");
 }
 
+#endif
+
 __attribute__((used)) static _Noreturn void start(void) {
-  const uint32_t *image = data_image;
-  for (uint32_t *word = data_begin; word < data_end; ++word)
-    *word = *image++;
-  for (uint32_t *word = bss_begin; word < bss_end; ++word)
-    *word = 0;
+  initialise_data();
   protect_memory();
   SYST_RVR = SYSTICK_RELOAD;
   SYST_CVR = 0;

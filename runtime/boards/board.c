@@ -60,11 +60,15 @@ void board_write(const void *data, size_t size) {
   }
 }
 
-// With one instruction every 64 ns and a clock of 25 MHz, 8 ticks are 5
-// instructions.
-uint64_t board_instructions(void) { return systick_ticks() * 5 / 8; }
+// The build says how many INSTRUCTIONS of the emulator pass in so many TICKS of the counter.
+uint64_t board_instructions(void) { return counter_ticks() * INSTRUCTIONS / TICKS; }
 
-uint32_t board_stack_used(void) { return stack_used(); }
+uint32_t board_stack_used(void) {
+  const uint32_t *lowest = stack_bottom;
+  while (lowest < stack_top && *lowest == STACK_PAINT)
+    ++lowest;
+  return (uint32_t)((const uint8_t *)stack_top - (const uint8_t *)lowest);
+}
 
 _Noreturn void board_fail(const char *message) {
   semihosting_print(message);
