@@ -75,6 +75,9 @@ private:
   Value emitRandomBits(SGDOp op);
   Value emitParameterIndex(SGDOp op);
   Value emitPermutedIndex(SGDOp op);
+  Value emitChannelBit(Value mask, int64_t channels);
+  Value emitMaskBits(Value mask);
+  Index divideByEight(Index index);
   Value toWord(Index index);
   Value countLanes(Value first);
   /// v of `tte.sgd`, rounded by itself where a sum follows.
@@ -228,19 +231,51 @@ Value ElementEmitter::emit(ClampGradOp op) {
 
 Value ElementEmitter::emit(ApplyMaskOp op) {
   Value gradient = elementOf(op.getGradient());
-  Value mask = kernel.bufferOf(op.getMask());
-  Value bits = kernel.fromLanes(lanes, [&](int64_t lane) -> Value {
-    Value element = kernel.materialize(position.linear + lane);
-    Value three = kernel.materialize(3), seven = kernel.materialize(7);
-    Value byte = kernel.load(mask, Index(arith::ShRUIOp::create(builder, loc, element, three)));
-    Value bit = arith::AndIOp::create(builder, loc, element, seven);
-    bit = arith::IndexCastOp::create(builder, loc, builder.getI32Type(), bit);
-    return arith::AndIOp::create(builder, loc, arith::ShRUIOp::create(builder, loc, byte, bit),
-                                 kernel.i32(1));
-  });
+  int64_t channels = cast<RankedTensorType>(op.getType()).getShape().back();
+  Value bits = lanes == 1 && channels % 8 == 0 ? emitChannelBit(op.getMask(), channels)
+                                               : emitMaskBits(op.getMask());
   Value inside =
       arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, bits, kernel.i32(0, lanes));
   return arith::SelectOp::create(builder, loc, inside, gradient, kernel.f32(0, lanes));
+}
+
+/// Zero where the bit of the element is. A channel has the same bit of bytes that lie channels / 8
+/// apart: which one is found once for many pixels.
+Value ElementEmitter::emitChannelBit(Value mask, int64_t channels) {
+  Index pixel = kernel.sub(position.linear, position.channel);
+  Index byte = kernel.add(divideByEight(Index(pixel.base)), pixel.offset / 8);
+  byte = kernel.add(byte, divideByEight(position.channel));
+  Value bit = arith::AndIOp::create(builder, loc, toWord(position.channel), kernel.i32(7));
+  bit = arith::ShLIOp::create(builder, loc, kernel.i32(1), bit);
+  return arith::AndIOp::create(builder, loc, kernel.load(kernel.bufferOf(mask), byte), bit);
+}
+
+/// The bits of up to eight elements, which lie in two bytes at most; other bits are zero.
+Value ElementEmitter::emitMaskBits(Value mask) {
+  Value bytes = kernel.bufferOf(mask);
+  Value word = kernel.loadPacked(bytes, divideByEight(position.linear), 8);
+  if (lanes > 1) {
+    Value next = kernel.loadPacked(bytes, divideByEight(position.linear + (lanes - 1)), 8);
+    next = arith::ShLIOp::create(builder, loc, next, kernel.i32(8));
+    word = arith::OrIOp::create(builder, loc, word, next);
+  }
+  Value first = arith::AndIOp::create(builder, loc, toWord(position.linear), kernel.i32(7));
+  word = splat(arith::ShRUIOp::create(builder, loc, word, first));
+  Value own = kernel.i32(1);
+  if (lanes > 1) {
+    auto places = llvm::map_to_vector(llvm::seq<int32_t>(0, lanes),
+                                      [](int32_t lane) { return int32_t(1) << lane; });
+    auto type = cast<VectorType>(kernel.laneType(builder.getI32Type(), lanes));
+    own = arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(type, ArrayRef(places)));
+  }
+  return arith::AndIOp::create(builder, loc, word, own);
+}
+
+Index ElementEmitter::divideByEight(Index index) {
+  if (index.isConstant())
+    return index.offset / 8;
+  Value three = kernel.materialize(3);
+  return Index(arith::ShRUIOp::create(builder, loc, kernel.materialize(index), three));
 }
 
 Value ElementEmitter::emit(MeanSquaredErrorGradOp op) {

@@ -108,6 +108,49 @@ SmallVector<Value> tte::loadRealsAndAdvance(KernelBuilder &kernel, Value &pointe
   return values;
 }
 
+void tte::loadRow(KernelBuilder &kernel, Value &pointer, int64_t count, int64_t lanes,
+                  int64_t rowBytes, function_ref<void(int64_t, Value)> body) {
+  int64_t vectorBytes = lanes * int64_t(sizeof(float));
+  if (lanes == 1) {
+    for (int64_t begin = 0; begin < count; begin += loadedTogether) {
+      int64_t loaded = std::min(loadedTogether, count - begin);
+      for (auto [i, value] : llvm::enumerate(loadRealsAndAdvance(kernel, pointer, loaded)))
+        body(begin + i, value);
+    }
+    pointer = materialize(kernel, Pointer(pointer, rowBytes - count * vectorBytes));
+    return;
+  }
+  Type type = kernel.laneType(kernel.builder.getF32Type(), lanes);
+  for (int64_t i = 0; i < count; ++i)
+    body(i, loadAt(kernel, type, Pointer(pointer, i * vectorBytes)));
+  pointer = materialize(kernel, Pointer(pointer, rowBytes));
+}
+
+void tte::storeRealsAndAdvance(KernelBuilder &kernel, ArrayRef<Value> values, Value &pointer) {
+  OpBuilder &builder = kernel.builder;
+  int64_t count = values.size();
+  if (!kernel.target.hasLoadMultiple() || count == 1) {
+    for (auto [i, value] : llvm::enumerate(values))
+      storeAt(kernel, value, Pointer(pointer, i * int64_t(sizeof(float))));
+    pointer = materialize(kernel, Pointer(pointer, count * int64_t(sizeof(float))));
+    return;
+  }
+  std::string registers, constraints = "=r";
+  for (int64_t i = 0; i < count; ++i) {
+    std::string name = "s" + std::to_string(i);
+    registers += (i ? ", " : "") + name;
+    constraints += ",{" + name + "}";
+  }
+  SmallVector<Value> operands(values);
+  operands.push_back(pointer);
+  pointer = LLVM::InlineAsmOp::create(
+                builder, kernel.loc, getPointerType(kernel), operands,
+                "vstmia $0!, {" + registers + "}", constraints + ",0,~{memory}",
+                /*has_side_effects=*/true, /*is_align_stack=*/false, LLVM::TailCallKind::None,
+                LLVM::AsmDialectAttr(), /*operand_attrs=*/ArrayAttr())
+                .getResult(0);
+}
+
 SmallVector<Value> tte::loopPointers(KernelBuilder &kernel, Value end,
                                      SmallVectorImpl<Value> &pointers, ArrayRef<Value> carried,
                                      PointerBody body) {

@@ -41,6 +41,16 @@ llvm::SmallVector<mlir::Value> loadReals(KernelBuilder &kernel, Pointer pointer,
 llvm::SmallVector<mlir::Value> loadRealsAndAdvance(KernelBuilder &kernel, mlir::Value &pointer,
                                                    int64_t count);
 
+/// Calls `body` for `count` consecutive vectors of `lanes` f32, loaded a few at a time so that few
+/// registers hold them; moves `pointer` by `rowBytes`.
+void loadRow(KernelBuilder &kernel, mlir::Value &pointer, int64_t count, int64_t lanes,
+             int64_t rowBytes, llvm::function_ref<void(int64_t, mlir::Value)> body);
+/// Values that such a load takes at once at most, where one instruction does it.
+constexpr int64_t loadedTogether = 6;
+/// Stores consecutive f32, by one instruction where the target has it; advances `pointer`.
+void storeRealsAndAdvance(KernelBuilder &kernel, llvm::ArrayRef<mlir::Value> values,
+                          mlir::Value &pointer);
+
 /// Runs `body` until it leaves its first pointer at `end`, at least once. The body advances the
 /// pointers that it gets and returns the next carried values. On return the pointers are those
 /// that the loop ends with.

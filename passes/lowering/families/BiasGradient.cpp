@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Gradient with respect to a bias: sums over all pixels, a tile of channels at a time.
 #include "../KernelFamily.h"
+#include "../Pointers.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
@@ -8,28 +9,41 @@ using namespace tte;
 
 namespace {
 
-class BiasGradientFamily : public OpFamily<BiasGradOp> {
-  void emit(BiasGradOp op, KernelEmitter &kernel) const override {
-    constexpr int64_t tileWidth = 8;
-    auto type = cast<RankedTensorType>(op.getGradient().getType());
-    int64_t channels = type.getShape().back(), pixels = type.getNumElements() / channels;
-    Value gradient = kernel.bufferOf(op.getGradient());
-    auto emitTile = [&](Index first, int64_t count, int64_t lanes) {
-      SmallVector<Value> sums(count, kernel.f32(0, lanes));
-      sums = kernel.loop(0, pixels, 1, sums, [&](Index pixel, ArrayRef<Value> carried) {
-        Index element = kernel.add(kernel.mul(pixel, channels), first);
-        SmallVector<Value> next;
-        for (auto [c, sum] : llvm::enumerate(carried))
-          next.push_back(arith::AddFOp::create(kernel.builder, kernel.loc, sum,
-                                               kernel.load(gradient, element + c * lanes, lanes)));
+/// The sums of `count` vectors of `lanes` channels from `first` on.
+SmallVector<Value> sumPixels(KernelEmitter &kernel, Value gradient, RankedTensorType type,
+                             Index first, int64_t count, int64_t lanes) {
+  int64_t channels = type.getShape().back(), pixels = type.getNumElements() / channels;
+  int64_t rowBytes = channels * int64_t(sizeof(float));
+  int64_t unroll = pixels % 2 ? 1 : 2;
+  Pointer begin = getPointer(kernel, gradient, first);
+  SmallVector<Value> pointers{materialize(kernel, begin)};
+  SmallVector<Value> sums(count, kernel.f32(0, lanes));
+  return loopPointers(
+      kernel, getEnd(kernel, begin, pixels * rowBytes), pointers, sums,
+      [&](MutableArrayRef<Value> pointers, ArrayRef<Value> carried) {
+        SmallVector<Value> next(carried);
+        for (int64_t pixel = 0; pixel < unroll; ++pixel) {
+          loadRow(kernel, pointers[0], count, lanes, rowBytes, [&](int64_t c, Value g) {
+            next[c] = arith::AddFOp::create(kernel.builder, kernel.loc, next[c], g);
+          });
+        }
         return next;
       });
+}
+
+class BiasGradientFamily : public OpFamily<BiasGradOp> {
+  void emit(BiasGradOp op, KernelEmitter &kernel) const override {
+    auto type = cast<RankedTensorType>(op.getGradient().getType());
+    Value gradient = kernel.bufferOf(op.getGradient());
+    int64_t width = kernel.target.vectorWidth == 1 ? 24 : 8;
+    auto emitTile = [&](Index first, int64_t count, int64_t lanes) {
+      SmallVector<Value> sums = sumPixels(kernel, gradient, type, first, count, lanes);
       for (auto [c, sum] : llvm::enumerate(sums)) {
         Index channel = first + c * lanes;
         kernel.finish(op.getResult(), sum, {channel, channel, {channel}, lanes});
       }
     };
-    kernel.loopTiles(channels, tileWidth, kernel.target.vectorWidth, emitTile);
+    kernel.loopTiles(type.getShape().back(), width, kernel.target.vectorWidth, emitTile);
   }
 };
 

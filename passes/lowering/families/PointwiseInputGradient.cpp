@@ -167,27 +167,26 @@ void PointwiseInputGradient::fillPanel(const Columns &columns, Index begin, int6
   auto fillRow = [&](MutableArrayRef<Value> pointers, int64_t row) {
     Value scale;
     if (scales)
-      scale = loadAt(kernel, realType(), Pointer(pointers[2], row * sizeof(float)));
+      scale = loadAt(kernel, realType(), Pointer(pointers[2], row * int64_t(sizeof(float))));
+    SmallVector<Value> converted;
     for (int64_t c = 0; c < columns.size(); ++c) {
-      Pointer place = Pointer(pointers[1], (c * outputs + row) * width);
-      Value weight;
+      Pointer place(pointers[1], (c * outputs + row) * width);
+      Value weight = loadAt(kernel, scales ? Type(builder.getI8Type()) : realType(), place);
       if (scales) {
-        Value stored = loadAt(kernel, builder.getI8Type(), place);
-        weight = arith::SIToFPOp::create(builder, kernel.loc, realType(), stored);
+        weight = arith::SIToFPOp::create(builder, kernel.loc, realType(), weight);
         weight = arith::MulFOp::create(builder, kernel.loc, weight, scale);
-      } else {
-        weight = loadAt(kernel, realType(), place);
       }
-      storeAt(kernel, weight, Pointer(pointers[0], (row * columns.size() + c) * sizeof(float)));
+      converted.push_back(weight);
     }
+    storeRealsAndAdvance(kernel, converted, pointers[0]);
   };
   int64_t unroll = size % 2 ? 1 : 2, rowBytes = columns.size() * sizeof(float);
   loopPointers(kernel, getEnd(kernel, panel, size * rowBytes), pointers, {},
                [&](MutableArrayRef<Value> pointers, ArrayRef<Value>) {
                  for (int64_t row = 0; row < unroll; ++row)
                    fillRow(pointers, row);
-                 int64_t steps[] = {rowBytes, width, sizeof(float)};
-                 for (auto [pointer, step] : llvm::zip(pointers, steps))
+                 int64_t steps[] = {width, sizeof(float)};
+                 for (auto [pointer, step] : llvm::zip(pointers.drop_front(), steps))
                    pointer = materialize(kernel, Pointer(pointer, unroll * step));
                  return SmallVector<Value>();
                });
@@ -258,12 +257,6 @@ template <typename OpT> class PointwiseInputGradientFamily : public OpFamily<OpT
   }
   int64_t getScratchBytes(Operation *root) const override {
     return getPanelBytes(getConvShape(cast<OpT>(root)));
-  }
-  /// Chunks store partial sums before what is finished.
-  Visits getVisits(Operation *root) const override {
-    ConvShape shape = getConvShape(cast<OpT>(root));
-    bool hasOneChunk = shape.outputChannels * widestTile * int64_t(sizeof(float)) <= largestPanel;
-    return hasOneChunk ? Visits::Once : Visits::Unknown;
   }
 };
 

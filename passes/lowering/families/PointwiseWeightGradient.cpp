@@ -12,9 +12,6 @@ using namespace tte;
 
 namespace {
 
-/// Values that one instruction loads: as many registers stay free of sums.
-constexpr int64_t loadedTogether = 6;
-
 class PointwiseWeightGradient {
 public:
   PointwiseWeightGradient(KernelEmitter &kernel, const ConvShape &shape, Value input,
@@ -85,28 +82,14 @@ SmallVector<Value> PointwiseWeightGradient::addPixel(const WeightTile &tile, Val
     Pointer place(inputPointer, (pixel * shape.inputChannels + c) * inputBytes());
     inputs.push_back(kernel.splat(loadInput(place), tile.lanes));
   }
-  auto add = [&](int64_t output, Value g) {
-    for (int64_t c = 0; c < tile.inputs; ++c) {
-      Value &sum = next[c * tile.outputs + output];
-      sum = kernel.multiplyAdd(inputs[c], g, sum);
-    }
-  };
-  if (tile.lanes == 1) {
-    for (int64_t output = 0; output < tile.outputs; output += loadedTogether) {
-      int64_t count = std::min(loadedTogether, tile.outputs - output);
-      for (auto [i, g] : llvm::enumerate(loadRealsAndAdvance(kernel, gradientPointer, count)))
-        add(output + i, g);
-    }
-  } else {
-    Type type = kernel.laneType(kernel.builder.getF32Type(), tile.lanes);
-    for (int64_t output = 0; output < tile.outputs; ++output) {
-      add(output, loadAt(kernel, type, gradientPointer));
-      gradientPointer =
-          materialize(kernel, Pointer(gradientPointer, tile.lanes * int64_t(sizeof(float))));
-    }
-  }
-  int64_t rest = shape.outputChannels - tile.outputs * tile.lanes;
-  gradientPointer = materialize(kernel, Pointer(gradientPointer, rest * int64_t(sizeof(float))));
+  int64_t rowBytes = shape.outputChannels * int64_t(sizeof(float));
+  loadRow(kernel, gradientPointer, tile.outputs, tile.lanes, rowBytes,
+          [&](int64_t output, Value g) {
+            for (int64_t c = 0; c < tile.inputs; ++c) {
+              Value &sum = next[c * tile.outputs + output];
+              sum = kernel.multiplyAdd(inputs[c], g, sum);
+            }
+          });
   return next;
 }
 
