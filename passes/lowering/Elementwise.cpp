@@ -313,17 +313,13 @@ Value ElementEmitter::mix(Value value) {
   return xorShifted(value, 16);
 }
 
-/// The row-major index of each element in the full parameter.
+/// The row-major index of each element in the full parameter, counted from the slice's first.
 Value ElementEmitter::emitParameterIndex(SGDOp op) {
   if (op->hasAttr("tte.places"))
     return emitPermutedIndex(op);
   Index index = position.linear;
-  if (std::optional<OriginAttr> origin = op.getOrigin()) {
-    SmallVector<Index> indices;
-    for (auto [slice, offset] : llvm::zip_equal(position.indices, origin->getOffsets()))
-      indices.push_back(slice + offset);
-    index = kernel.linearize(indices, origin->getShape());
-  }
+  if (std::optional<OriginAttr> origin = op.getOrigin())
+    index = kernel.linearize(position.indices, origin->getShape());
   return countLanes(toWord(index));
 }
 
@@ -346,7 +342,7 @@ Value ElementEmitter::emitPermutedIndex(SGDOp op) {
     if (count)
       place = kernel.loadTable(places, position.indices[d], isLast ? lanes : 1);
     else
-      place = toWord(position.indices[d] + op.getOrigin()->getOffsets()[d]);
+      place = toWord(position.indices[d] + (isLast ? 0 : op.getOrigin()->getOffsets()[d]));
     if (!count && isLast)
       place = countLanes(place);
     places.offset += count;
@@ -375,15 +371,33 @@ Value ElementEmitter::countLanes(Value first) {
   return addInteger(splat(first), lane);
 }
 
+/// What is left out of the indices of a slice in the full parameter.
+static int64_t getFirstIndex(SGDOp op) {
+  OriginAttr origin = *op.getOrigin();
+  unsigned last = origin.getShape().size() - 1;
+  if (op->hasAttr("tte.places"))
+    return getPlaces(op, last).empty() ? origin.getOffsets()[last] : 0;
+  int64_t index = 0;
+  for (auto [offset, extent] : llvm::zip_equal(origin.getOffsets(), origin.getShape()))
+    index = index * extent + offset;
+  return index;
+}
+
 /// The 24 random bits of `tte.sgd`, as f32.
 Value ElementEmitter::emitRandomBits(SGDOp op) {
   ArrayRef<Value> invariants = invariantsOf(op, [&]() -> SmallVector<Value> {
     Value step = kernel.loadScalar(op.getStep());
     Value stream = kernel.addTableScalar(int32_t(op.getStream()));
     // From a table, so that it stays in a register instead of being folded into every index.
-    Value increment = kernel.addTableScalar(int32_t(0x9e3779b9));
-    return {increment, kernel.onEntry([&] {
-              return mix(addInteger(mulInteger(step, kernel.i32(0x85ebca6b)), stream));
+    constexpr uint32_t golden = 0x9e3779b9;
+    Value increment = kernel.addTableScalar(int32_t(golden));
+    // In a table as well: slices of one shape share their code wherever they lie.
+    Value first;
+    if (op.getOrigin())
+      first = kernel.addTableScalar(int32_t(uint32_t(getFirstIndex(op)) * golden));
+    return {increment, kernel.onEntry([&]() -> Value {
+              Value key = mix(addInteger(mulInteger(step, kernel.i32(0x85ebca6b)), stream));
+              return first ? addInteger(key, first) : key;
             })};
   });
   Value increment = splat(invariants[0]), key = splat(invariants[1]);

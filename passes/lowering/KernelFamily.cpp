@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "KernelFamily.h"
+#include "ChannelGroup.h"
 #include "Elementwise.h"
+#include "RowStream.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "tte/Passes/Scratch.h"
@@ -112,6 +114,14 @@ void tte::emitElementwiseKernel(KernelEmitter &kernel) {
 }
 
 int64_t tte::getScratchBytes(DispatchOp dispatch) {
+  if (dispatch.getStrategy() == Strategy::row_stream) {
+    std::optional<RowChain> chain = RowChain::get(dispatch.getBody());
+    return chain ? getRowStreamScratchBytes(*chain) : 0;
+  }
+  if (dispatch.getStrategy() == Strategy::channel_group) {
+    std::optional<ChannelBlock> block = ChannelBlock::get(dispatch.getBody());
+    return block ? getChannelGroupScratchBytes(*block) : 0;
+  }
   FailureOr<Operation *> root = findRoot(dispatch, dispatch.getBody());
   return succeeded(root) && *root ? findFamily(*root)->getScratchBytes(*root) : 0;
 }

@@ -3,6 +3,7 @@
 // that elementwise ops read an element of each operand as they write that of the result.
 #include "Elementwise.h"
 #include "KernelFamily.h"
+#include "RowChain.h"
 #include "tte/Passes/Overlap.h"
 
 using namespace mlir;
@@ -41,8 +42,14 @@ int64_t tte::getElementwiseLag(int64_t elements, int64_t readBytes, int64_t writ
 }
 
 std::optional<Overlap> tte::getOverlap(DispatchOp dispatch, unsigned operand, unsigned result) {
+  if (dispatch.getStrategy() == Strategy::row_stream) {
+    std::optional<RowChain> chain = RowChain::get(dispatch.getBody());
+    return chain ? chain->getOverlap(dispatch.getBody().getArgument(operand)) : std::nullopt;
+  }
+  if (dispatch.getStrategy() != Strategy::plain)
+    return std::nullopt;
   FailureOr<Operation *> root = findRoot(dispatch, dispatch.getBody());
-  if (failed(root) || dispatch.getStrategy() != Strategy::plain)
+  if (failed(root))
     return std::nullopt;
   const KernelFamily *family = *root ? findFamily(*root) : nullptr;
   Visits visits = family ? family->getVisits(*root) : Visits::Ascending;

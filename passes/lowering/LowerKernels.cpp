@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "KernelFamily.h"
+#include "KernelLibrary.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -7,7 +7,6 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "tte/Passes/Passes.h"
-#include "llvm/ADT/StringMap.h"
 
 using namespace mlir;
 using namespace tte;
@@ -19,32 +18,10 @@ namespace tte {
 
 namespace {
 
-/// A lowered kernel: its function, and the constants that its calls pass.
-struct LoweredKernel {
-  StringAttr function;
+/// What the calls of a kernel become.
+struct Replacement {
+  FlatSymbolRefAttr function;
   SmallVector<DenseElementsAttr> tables;
-};
-
-/// Keeps one of several functions that differ in nothing but their name.
-class FunctionPool {
-public:
-  /// The name under which the body of `function` is kept; erases `function` where it is not new.
-  StringAttr insert(func::FuncOp function) {
-    std::string text;
-    llvm::raw_string_ostream stream(text);
-    stream << function.getFunctionType();
-    OpPrintingFlags flags = OpPrintingFlags().useLocalScope().assumeVerified();
-    for (Operation &op : function.getBody().front())
-      op.print(stream, flags);
-    StringAttr name = function.getSymNameAttr();
-    auto [entry, isNew] = names.try_emplace(text, name);
-    if (!isNew)
-      function.erase();
-    return entry->second;
-  }
-
-private:
-  llvm::StringMap<StringAttr> names;
 };
 
 /// Constants in flash, one global for each content.
@@ -79,7 +56,7 @@ struct LowerKernelsPass : tte::impl::LowerKernelsBase<LowerKernelsPass> {
 
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    DenseMap<SymbolRefAttr, LoweredKernel> lowered;
+    DenseMap<SymbolRefAttr, Replacement> lowered;
     for (ModuleOp library : module.getOps<ModuleOp>())
       if (failed(lowerLibrary(library, lowered)))
         return signalPassFailure();
@@ -92,37 +69,31 @@ struct LowerKernelsPass : tte::impl::LowerKernelsBase<LowerKernelsPass> {
   }
 
 private:
-  LogicalResult lowerLibrary(ModuleOp library, DenseMap<SymbolRefAttr, LoweredKernel> &lowered) {
-    FunctionPool functions;
-    for (KernelOp kernel : llvm::make_early_inc_range(library.getOps<KernelOp>())) {
-      FailureOr<Operation *> root = findRoot(kernel, kernel.getBody());
-      if (failed(root))
+  LogicalResult lowerLibrary(ModuleOp module, DenseMap<SymbolRefAttr, Replacement> &lowered) {
+    KernelLibrary library(module, {vectorWidth, dsp});
+    Builder builder(&getContext());
+    for (KernelOp kernel : llvm::make_early_inc_range(module.getOps<KernelOp>())) {
+      FailureOr<LoweredKernel> result = library.lower(kernel);
+      if (failed(result))
         return failure();
-      OpBuilder builder(kernel);
-      KernelEmitter emitter(builder, kernel, {vectorWidth, dsp});
-      if (*root)
-        findFamily(*root)->emit(*root, emitter);
-      else
-        emitElementwiseKernel(emitter);
-      func::FuncOp function = emitter.build(*library.getBody());
-      LoweredKernel &result = lowered[SymbolRefAttr::get(
-          library.getSymNameAttr(), FlatSymbolRefAttr::get(kernel.getSymNameAttr()))];
-      addTable(emitter.getIntegerTable(), builder.getI32Type(), result);
-      addTable(emitter.getRealTable(), builder.getF32Type(), result);
+      Replacement &replacement = lowered[SymbolRefAttr::get(
+          module.getSymNameAttr(), FlatSymbolRefAttr::get(kernel.getSymNameAttr()))];
+      replacement.function = result->function;
+      addTable(ArrayRef(result->integers), builder.getI32Type(), replacement);
+      addTable(ArrayRef(result->reals), builder.getF32Type(), replacement);
       kernel.erase();
-      result.function = functions.insert(function);
     }
     return success();
   }
 
   template <typename T>
-  static void addTable(ArrayRef<T> values, Type element, LoweredKernel &kernel) {
+  static void addTable(ArrayRef<T> values, Type element, Replacement &kernel) {
     if (!values.empty())
       kernel.tables.push_back(
           DenseElementsAttr::get(RankedTensorType::get({int64_t(values.size())}, element), values));
   }
 
-  static void retarget(CallOp call, const LoweredKernel &kernel, TablePool &tables) {
+  static void retarget(CallOp call, const Replacement &kernel, TablePool &tables) {
     OpBuilder builder(call);
     SmallVector<Value> buffers;
     for (DenseElementsAttr table : kernel.tables) {
@@ -132,8 +103,7 @@ private:
                                         tables.insert(table, call.getLoc())));
     }
     call.getTablesMutable().assign(buffers);
-    call.setKernelAttr(SymbolRefAttr::get(call.getKernel().getRootReference(),
-                                          FlatSymbolRefAttr::get(kernel.function)));
+    call.setKernelAttr(SymbolRefAttr::get(call.getKernel().getRootReference(), kernel.function));
   }
 };
 

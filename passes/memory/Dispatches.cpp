@@ -22,7 +22,7 @@ static int64_t getTiedInput(Value value, const SetVector<Value> &inputs) {
   return old == inputs.end() ? -1 : old - inputs.begin();
 }
 
-DispatchOp tte::formDispatch(ArrayRef<Operation *> ops, Phase phase) {
+DispatchOp tte::formDispatch(ArrayRef<Operation *> ops, Phase phase, Strategy strategy) {
   auto isInside = [&](Operation *op) { return op && llvm::is_contained(ops, op); };
   SetVector<Value> inputs;
   SmallVector<Value> outputs;
@@ -42,7 +42,7 @@ DispatchOp tte::formDispatch(ArrayRef<Operation *> ops, Phase phase) {
   OpBuilder builder(ops.back());
   auto dispatch =
       DispatchOp::create(builder, builder.getFusedLoc(locations), ValueRange(outputs).getTypes(),
-                         inputs.getArrayRef(), Strategy::plain, phase, tied);
+                         inputs.getArrayRef(), strategy, phase, tied);
   for (auto [output, result] : llvm::zip(outputs, dispatch.getResults()))
     output.replaceUsesWithIf(result, [&](OpOperand &use) { return !isInside(use.getOwner()); });
   Block *body = builder.createBlock(&dispatch.getBody());

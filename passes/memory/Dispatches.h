@@ -17,10 +17,11 @@ mlir::Operation *getSingleUseProducer(mlir::Value value);
 /// The ops that the results of `function` other than updated states need.
 llvm::DenseSet<mlir::Operation *> getForwardOps(mlir::func::FuncOp function);
 
-/// Moves `ops`, given in program order and in one block, into a plain dispatch in the place of
-/// the last of them. Results that are used outside become results of the dispatch; an updated
+/// Moves `ops`, given in program order and in one block, into a dispatch in the place of the last
+/// of them. Results that are used outside become results of the dispatch; an updated
 /// state is tied to the operand that holds its old value.
-DispatchOp formDispatch(llvm::ArrayRef<mlir::Operation *> ops, Phase phase);
+DispatchOp formDispatch(llvm::ArrayRef<mlir::Operation *> ops, Phase phase,
+                        Strategy strategy = Strategy::plain);
 
 } // namespace tte
 

@@ -129,6 +129,7 @@ def _device_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--sram", metavar="SIZE", help="SRAM budget, as 256KiB (default: the board's)")
 @click.option("--name", help="of the network in C (default: the model's)")
 @click.option("--save-stages", type=_EXISTING, metavar="DIR", help="write the IR after each stage")
+@click.option("--fusion", default="auto", hidden=True, help="blocks that run as one kernel")
 @_recipe_options
 def _compile(
     model: str,
@@ -140,6 +141,7 @@ def _compile(
     sram: str | None,
     name: str | None,
     save_stages: Path | None,
+    fusion: str,
     **flags: Any,
 ) -> None:
     """Compile MODEL (file.py:callable, .pt2, .pkl or .mlir) into a static library in OUT."""
@@ -159,6 +161,7 @@ def _compile(
             sram_budget=sram,
             name=name or models.name_of(model),
             save_stages=save_stages,
+            fusion=fusion,
             progress=show,
         )
         compiled.save(output)

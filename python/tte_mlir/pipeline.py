@@ -23,10 +23,6 @@ from tte_mlir.report.costs import training_cost
 from tte_mlir.report.schema import Training, TrainingCost
 from tte_mlir.stages import Stage
 
-_DISPATCH = (
-    "canonicalize,cse",
-    "func.func(tte-pack-masks,tte-fuse-update,tte-fuse-clamp-grad,tte-form-dispatches)",
-)
 _PIXEL_MAXIMUM = 255
 _CALIBRATION_IMAGES = 128
 """The first so many images calibrate: ranges hardly grow with more."""
@@ -40,8 +36,52 @@ class Notes:
     training: Training | None = None
 
 
+@dataclass(frozen=True)
+class Fusion:
+    """Which layers share a kernel beyond what always does.
+
+    Frozen blocks whose layers work in more than `row_stream` bytes run row by row, gradients of
+    blocks that take more than `channel_group` bytes by groups of channels; None keeps them apart.
+    """
+
+    row_stream: int | None = None
+    channel_group: int | None = None
+
+    @property
+    def passes(self) -> tuple[str, ...]:
+        """The steps that form dispatches."""
+        passes = ["tte-pack-masks", "tte-fuse-update", "tte-fuse-clamp-grad", "tte-form-dispatches"]
+        if self.channel_group is not None:
+            passes.insert(1, f"tte-fuse-backward-block{{limit={self.channel_group}}}")
+        if self.row_stream is not None:
+            passes.insert(0, f"tte-fuse-inverted-bottleneck{{limit={self.row_stream}}}")
+        return ("canonicalize,cse", f"func.func({','.join(passes)})")
+
+    def __str__(self) -> str:
+        parts = [
+            f"{what}{f' above {limit:,} B' if limit else ''}"
+            for what, limit in (
+                ("frozen blocks row by row", self.row_stream),
+                ("gradients by groups of channels", self.channel_group),
+            )
+            if limit is not None
+        ]
+        return ", ".join(parts) or "no fused blocks"
+
+
+FUSIONS = {
+    "none": Fusion(),
+    "row_stream": Fusion(row_stream=0),
+    "channel_group": Fusion(row_stream=0, channel_group=0),
+}
+"""By the name that options give, in the order in which they need less memory."""
+
+
 def planning(
-    recipe: Recipe, images: data.Dataset | None, notes: Notes | None = None
+    recipe: Recipe,
+    images: data.Dataset | None,
+    notes: Notes | None = None,
+    fusion: Fusion = FUSIONS["none"],
 ) -> list[Stage]:
     """The stages from "imported" to "planned"; they are the same for every target. With `notes`
     they also say what training costs."""
@@ -59,7 +99,7 @@ def planning(
         Stage("scaled", ("func.func(tte-qas)",) if recipe.qas else ()),
         Stage("optimizer", tuple(_optimizer(recipe))),
         Stage("dispatched", (
-            *_DISPATCH,
+            *fusion.passes,
             *((lambda module: _note_cost(module, notes, full),) if measures else ()),
         )),
         Stage("scheduled", ("func.func(tte-schedule)",)),
@@ -83,7 +123,7 @@ def _full_cost(module: ir.Module, recipe: Recipe) -> list[TrainingCost]:
     whole = ir.Module.parse(module.operation.get_asm(enable_debug_info=True), module.context)
     steps = (
         *_differentiate(recipe.override({"update": "full"}), Notes()),
-        "tte-prune-backward", *_optimizer(recipe), *_DISPATCH,
+        "tte-prune-backward", *_optimizer(recipe), *FUSIONS["none"].passes,
     )  # fmt: skip
     try:
         for step in steps:

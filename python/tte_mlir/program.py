@@ -23,13 +23,17 @@ from tte_mlir.backend.targets import Target
 from tte_mlir.errors import TTEError
 from tte_mlir.frontend import data, models
 from tte_mlir.frontend.mcunet_checkpoint import pixel_scaling
+from tte_mlir.pipeline import Fusion
 from tte_mlir.recipe import InputScaling, Recipe
-from tte_mlir.report import Flash, Report, Sram, build_report, overflow_message, read_plan
+from tte_mlir.report import Flash, Plan, Report, Sram, build_report, overflow_message, read_plan
+from tte_mlir.stages import Stage
 from tte_mlir.units import parse_size
 
 Progress = Callable[[str], None]
 
 DEFAULT_TARGET = "cortex-m7"
+_RESERVE = 4096
+"""Bytes of SRAM that are left for stack and runtime when fusions are chosen."""
 
 
 class Program:
@@ -68,6 +72,7 @@ def compile(  # noqa: A001
     recipe: Recipe | None = None,
     target: str = DEFAULT_TARGET,
     sram_budget: str | int | None = None,
+    fusion: str = "auto",
     name: str = "network",
     save_stages: str | Path | None = None,
     progress: Progress = lambda what: None,
@@ -79,8 +84,9 @@ def compile(  # noqa: A001
     `example_inputs` is an array or tensor (N, channels, height, width), or a tuple of one; where it
     is absent the calibration images give the shape. `calibration` is a path of an ``.npz``, a
     `data.Dataset`, or images (N, C, H, W; uint8 or f32); a quantized ``.mlir`` needs none.
-    `sram_budget` is a number of bytes or a text as "256KiB". Raises TTEError, also where the
-    program does not fit into the budget.
+    `sram_budget` is a number of bytes or a text as "256KiB". `fusion` names what blocks run as one
+    kernel (`pipeline.FUSIONS`); "auto" fuses only what the budget needs. Raises TTEError, also
+    where the program does not fit into the budget.
     """
     recipe = recipe or Recipe()
     machine = targets.get(target)
@@ -97,8 +103,11 @@ def compile(  # noqa: A001
     if save is not None:
         stages.save_stage(module, save, 0, "imported")
     notes = pipeline.Notes()
-    stages.run(module, pipeline.planning(recipe, images, notes), save, progress)
-    plan = read_plan(module)
+
+    def table(chosen: Fusion) -> list[Stage]:
+        return pipeline.planning(recipe, images, notes, chosen)
+
+    module, plan = _plan(module, table, fusion, budget, save, progress)
     least = plan.arena.bytes + plan.state_bytes
     if budget is not None and least > budget:
         raise TTEError(overflow_message(plan, least, budget))
@@ -135,6 +144,50 @@ def compile(  # noqa: A001
     _write_recipe(recipe, out)
     (out / artifacts.PLAN).write_text(module.operation.get_asm(enable_debug_info=True))
     return Program(directory, report)
+
+
+def _plan(
+    module: ir.Module,
+    table: Callable[[Fusion], list[Stage]],
+    fusion: str,
+    budget: int | None,
+    save: Path | None,
+    progress: Progress,
+) -> tuple[ir.Module, Plan]:
+    """Runs the stages of `table` with the fusions of that name; of those that "auto" tries, the
+    first that fit into the budget, else the last."""
+    if fusion != "auto" and fusion not in pipeline.FUSIONS:
+        raise TTEError(f"fusion {fusion!r}, expected auto, {', '.join(pipeline.FUSIONS)}")
+    names = [stage.name for stage in table(pipeline.FUSIONS["none"])]
+    first = names.index("dispatched")
+    stages.run(module, table(pipeline.FUSIONS["none"])[:first], save, progress)
+    text = module.operation.get_asm(enable_debug_info=True)
+
+    def run(candidate: Fusion) -> tuple[ir.Module, Plan]:
+        planned = ir.Module.parse(text, module.context)
+        stages.run(planned, table(candidate)[first:], save, progress, 1 + first)
+        return planned, read_plan(planned)
+
+    if fusion != "auto":
+        return run(pipeline.FUSIONS[fusion])
+    chosen = pipeline.FUSIONS["none"]
+    planned, plan = run(chosen)
+    if budget is None:
+        return planned, plan
+    room = max(budget - plan.state_bytes - _RESERVE, 0)
+    # What is fused costs instructions: first only blocks that do not fit by themselves.
+    for candidate in (
+        Fusion(row_stream=room),
+        Fusion(row_stream=0),
+        Fusion(row_stream=0, channel_group=room // 2),
+        Fusion(row_stream=0, channel_group=0),
+    ):
+        if plan.arena.bytes <= room:
+            break
+        chosen = candidate
+        planned, plan = run(chosen)
+    progress(f"plan: {chosen}")
+    return planned, plan
 
 
 def _write_recipe(recipe: Recipe, directory: Path) -> None:

@@ -33,12 +33,14 @@ def run(
     stages: Iterable[Stage],
     save: Path | None = None,
     entered: Callable[[str], None] = lambda name: None,
+    first: int = 1,
 ) -> None:
-    """Runs stages on a module; with `save` the IR after each goes to NN-NAME.mlir there.
+    """Runs stages on a module; with `save` the IR after each goes to NN-NAME.mlir there, counted
+    from `first` on.
 
     A failing pass raises TTEError with the stage, the layer and the first diagnostic.
     """
-    for index, stage in enumerate(stages, start=1):
+    for index, stage in enumerate(stages, start=first):
         entered(stage.name)
         for step in stage.steps:
             run_step(module, step, stage.name)

@@ -211,7 +211,7 @@ class _Replay:
             if any(output.overlaps(other) for other in call.outputs[:index]):
                 self._report("outputs overlap each other")
             for number, source in enumerate(call.inputs):
-                if output.overlaps(source) and not _is_safe(kernel, number, source, output):
+                if output.overlaps(source) and not _is_safe(kernel, index, number, source, output):
                     self._report(
                         f"output {index} at {output.offset} overwrites input {number} at "
                         f"{source.offset}, which the kernel still reads"
@@ -225,9 +225,9 @@ class _Replay:
                 self._report(f"state {name} is written {count} times, expected {int(trains)}")
 
 
-def _is_safe(kernel: Kernel, argument: int, source: Span, output: Span) -> bool:
+def _is_safe(kernel: Kernel, result: int, argument: int, source: Span, output: Span) -> bool:
     """Whether the kernel reads every byte of `source` before it writes `output` over it."""
-    walk = kernel.walk()
+    walk = kernel.walk(result)
     return walk is not None and walk.allows(
         argument, source.offset, source.width, output.offset, output.width
     )

@@ -60,7 +60,7 @@ class Kernel:
 
     arguments: tuple[tuple[tuple[int, ...], int], ...]
     results: tuple[tuple[tuple[int, ...], int], ...]
-    walk: Callable[[], Walk | None]
+    walk: Callable[[int], Walk | None]
     sums: frozenset[int] = frozenset()
 
 
@@ -193,7 +193,7 @@ def _read_kernel(op: tte.KernelOp) -> Kernel:
     return Kernel(
         arguments=tuple(_layout(argument.type) for argument in block.arguments),
         results=tuple(_layout(result.type) for result in results),
-        walk=cache(lambda: walk(op)),
+        walk=cache(lambda result: walk(op, result)),
         sums=frozenset(i for i, result in enumerate(results) if _is_sum(result)),
     )
 

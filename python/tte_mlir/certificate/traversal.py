@@ -70,12 +70,17 @@ class Walk:
         return bool((read <= writes[begin - result_offset : end - result_offset]).all())
 
 
-def walk(kernel: tte.KernelOp) -> Walk | None:
-    """How `kernel` walks; None where nothing is known of its order."""
+def walk(kernel: tte.KernelOp, result: int = 0) -> Walk | None:
+    """How `kernel` writes a result and reads its arguments; None where nothing is known of it."""
     block = kernel.body.blocks[0]
     ops = list(block.operations)
+    strategy = tte.enum_keyword(kernel.operation.attributes["strategy"])
+    if strategy == "row_stream":
+        return _row_stream(block)
+    if strategy == "channel_group":
+        return _channel_group(block, result)
     roots = [op for op in ops[:-1] if op.operation.name not in _ELEMENTWISE]
-    if len(roots) > 1 or tte.enum_keyword(kernel.operation.attributes["strategy"]) != "plain":
+    if len(roots) > 1 or strategy != "plain":
         return None
     results = ops[-1].operation.operands
     clock = _clock(roots[0].operation) if roots else _in_order(results[0].type)
@@ -106,6 +111,76 @@ def _clock(root: ir.Operation) -> Clock | None:
 
 def _in_order(type_: ir.Type) -> Clock:
     return Clock(np.arange(_elements(type_)), {})
+
+
+# Chains of layers row by row --------------------------------------------------------------------
+
+
+def _row_stream(block: ir.Block) -> Walk | None:
+    """A chain of layers, each computing a row when the next one first needs it. The last row of a
+    chain is written when all that it depends on is there; a sum at its end reads the other operand
+    element by element."""
+    ops = [op.operation for op in block.operations][:-1]
+    layers = [op for op in ops if op.name != "tte.add"]
+    rows = [_rows_read(op) for op in layers]
+    result = _shape(ops[-1].results[0])
+    width = math.prod(result[2:])
+    source = layers[0].operands[0]
+    last = np.full(_shape(source)[1], _NEVER)
+    produced = [0] * len(layers)
+
+    def produce(layer: int, row: int, time: int) -> None:
+        first, end = rows[layer][row]
+        if layer == 0:
+            last[first:end] = time
+            return
+        while produced[layer - 1] < end:
+            produce(layer - 1, produced[layer - 1], time)
+            produced[layer - 1] += 1
+
+    for row in range(result[1]):
+        produce(len(layers) - 1, row, row * width)
+    writes = np.arange(math.prod(result))
+    times = {source: np.repeat(last, math.prod(_shape(source)[2:]))}
+    for op in ops[len(layers) :]:
+        for value in op.operands:
+            if value != layers[-1].results[0]:
+                times[value] = np.maximum(times.get(value, _NEVER), writes)
+    reads = {
+        argument.arg_number: times[argument] for argument in block.arguments if argument in times
+    }
+    return Walk(writes, reads, is_ordered=True)
+
+
+# Blocks by groups of channels --------------------------------------------------------------------
+
+
+def _channel_group(block: ir.Block, result: int) -> Walk | None:
+    """A parameter of a channel is updated once, when all that reads its old value has been computed
+    for that channel; of the gradient of the block's input nothing is known."""
+    update = list(block.operations)[-1].operation.operands[result].owner
+    if update.name != "tte.sgd":
+        return None
+    elements = _elements(update.results[0].type)
+    reads = {
+        argument.arg_number: np.zeros(elements, int)
+        for argument in block.arguments
+        if argument == update.operands[0]
+    }
+    return Walk(np.ones(elements, int), reads, is_ordered=False)
+
+
+def _rows_read(op: ir.Operation) -> list[tuple[int, int]]:
+    """Per output row, the input rows that a convolution or pool reads."""
+    extent, count = _shape(op.operands[0])[1], _shape(op.results[0])[1]
+    if op.name == "tte.conv2d":
+        kernel, dilation = _shape(op.operands[1])[0], _integers(op, "dilations")[0]
+    else:
+        kernel, dilation = _integers(op, "kernel")[0], 1
+    stride, before = _integers(op, "strides")[0], _integers(op, "padding")[0]
+    reach = dilation * (kernel - 1) + 1
+    begins = [row * stride - before for row in range(count)]
+    return [(max(begin, 0), min(begin + reach, extent)) for begin in begins]
 
 
 # What root ops do ------------------------------------------------------------------------------

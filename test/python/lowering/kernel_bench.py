@@ -30,6 +30,8 @@ class Case:
     """A kernel's block, from its arguments to its yield.
 
     `tied` gives results the buffer of an argument, `data` fixes arguments that must not be random.
+    `over` lays the result over an argument, which begins so many bytes behind it. `scratch` are
+    the bytes that the kernel works in.
     """
 
     name: str
@@ -37,6 +39,9 @@ class Case:
     tied: dict[int, int] = field(default_factory=dict)
     data: dict[int, np.ndarray] = field(default_factory=dict)
     macs: int = 0
+    strategy: str = "plain"
+    over: tuple[int, int] | None = None
+    scratch: int = 0
 
 
 @dataclass
@@ -84,7 +89,7 @@ class Bench:
 
     def _lay_out(self) -> None:
         kernel_texts = "\n".join(
-            f"tte.kernel @{case.name} plain {{\n{case.body}\n}}" for case in self.cases
+            f"tte.kernel @{case.name} {case.strategy} {{\n{case.body}\n}}" for case in self.cases
         )
         library = f"module @kernels {{\n{kernel_texts}\n}}"
         with ir.Context(), ir.Location.unknown():
@@ -106,14 +111,16 @@ class Bench:
             for i, argument in enumerate(block.arguments)
         ]
         self._arguments.append(arguments)
-        inputs = [self._allocate(array) for array in arguments]
         yielded = list(block.operations[len(block.operations) - 1].operands)
+        inputs = [self._allocate(array) for array in arguments]
         outputs = [
             inputs[case.tied[i]]
             if i in case.tied
             else self._allocate(np.full(value.type.shape, 0x55, _storage(value.type)))
             for i, value in enumerate(yielded)
         ]
+        if case.over is not None:
+            outputs = [self._lay_over(inputs, arguments, yielded[0].type, *case.over)]
         self._buffers.append((inputs, outputs))
         lines, names, types = [], [], []
         kinds = [argument.type for argument in block.arguments] + [v.type for v in yielded]
@@ -122,10 +129,15 @@ class Bench:
             names.append(f"%b{index}_{number}")
             types.append(memref)
             lines.append(f"{names[-1]} = tte.subspan arena[{offset}] : {memref}")
-        split = len(inputs)
+        split, scratch = len(inputs), ""
+        if case.scratch:
+            offset = self._allocate(np.full(case.scratch, 0x5A, np.int8))
+            memref = f"memref<{case.scratch}xi8>"
+            lines.append(f"%s{index} = tte.subspan arena[{offset}] : {memref}")
+            scratch = f"scratch(%s{index} : {memref}) "
         lines.append(
             f"tte.call @kernels::@{case.name} "
-            f"ins({', '.join(names[:split])} : {', '.join(types[:split])}) "
+            f"ins({', '.join(names[:split])} : {', '.join(types[:split])}) {scratch}"
             f"outs({', '.join(names[split:])} : {', '.join(types[split:])}) "
             f'layer "" phase forward macs {case.macs}'
         )
@@ -147,6 +159,24 @@ class Bench:
         self._memory += bytes(-len(self._memory) % _ALIGNMENT)
         return offset
 
+    def _lay_over(
+        self,
+        inputs: list[int],
+        arguments: list[np.ndarray],
+        result: ir.RankedTensorType,
+        argument: int,
+        distance: int,
+    ) -> int:
+        """Moves an argument to where the result may lie `distance` bytes before it; returns the
+        offset of the result."""
+        source = arguments[argument]
+        size = int(np.prod(result.shape)) * _storage(result).itemsize
+        before, behind = max(distance, 0), max(size - distance - source.nbytes, 0)
+        room = np.full(before + source.nbytes + behind, 0x55, np.uint8)
+        room[before : before + source.nbytes] = source.reshape(-1).view(np.uint8)
+        inputs[argument] = self._allocate(room) + before
+        return inputs[argument] - distance
+
     def _lower(self, target: targets.Target) -> tuple["Calls", bytearray, "Sources"]:
         """The calls (ordinal, offsets), the memory with tables added, and the kernels."""
         memory = bytearray(self._memory)
@@ -159,7 +189,10 @@ class Bench:
                 if op.operation.name == "ml_program.global":
                     globals_[op.sym_name.value] = np.array(op.value)
                 if op.operation.name == "builtin.module":
-                    for ordinal, function in enumerate(op.regions[0].blocks[0]):
+                    public = (
+                        f for f in op.regions[0].blocks[0] if "sym_visibility" not in f.attributes
+                    )
+                    for ordinal, function in enumerate(public):
                         ordinals[function.sym_name.value] = ordinal
                         signatures[function.sym_name.value] = function.type.inputs
             placed: dict[str, int] = {}

@@ -89,7 +89,8 @@ def TTE_Rounding : TTE_Enum<"Rounding", "How an update rounds to the grid", [
 def TTE_RoundingAttr : EnumAttr<TTE_Dialect, TTE_Rounding, "rounding">;
 
 def TTE_Strategy : TTE_Enum<"Strategy", "How the region of a dispatch is executed", [
-    I32EnumAttrCase<"plain", 0>]>;
+    I32EnumAttrCase<"plain", 0>, I32EnumAttrCase<"row_stream", 1>,
+    I32EnumAttrCase<"channel_group", 2>]>;
 def TTE_StrategyAttr : EnumAttr<TTE_Dialect, TTE_Strategy, "strategy">;
 
 def TTE_Phase : TTE_Enum<"Phase", "Part of a step", [

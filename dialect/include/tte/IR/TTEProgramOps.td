@@ -16,7 +16,12 @@ def TTE_DispatchOp : TTE_Op<"dispatch", [Pure, IsolatedFromAbove, SingleBlock]> 
   let summary = "Ops that run as one kernel";
   let description = [{
     The region, isolated from above, says what is computed: its block arguments
-    stand for the operands, its yield for the results. The strategy says how.
+    stand for the operands, its yield for the results. The strategy says how:
+    `plain` runs one op and elementwise ops on its result in one loop nest,
+    `row_stream` a chain of layers row by row, so that of each value inside
+    only the rows exist that the next layer still reads, and `channel_group`
+    the gradients of a block by groups of its expanded channels, so that of
+    each gradient inside only a group exists.
     `tied` gives per result the operand whose memory it takes (an updated
     parameter takes the place of its old value), or -1.
   }];

@@ -4,6 +4,53 @@
 
 include "mlir/Pass/PassBase.td"
 
+def FuseInvertedBottleneck : Pass<"tte-fuse-inverted-bottleneck", "::mlir::func::FuncOp"> {
+  let summary = "Form dispatches that run a frozen block row by row";
+  let description = [{
+    The tensors between expansion, depthwise convolution and projection are the
+    widest of a network. Where nothing but the next layer reads them (nothing
+    inside is saved for the backward pass), the layers become one dispatch of
+    strategy `row_stream`: its kernel computes a row of the result at a time
+    through windows of rows (the patch-based inference of
+    MCUNetV2, with rows kept instead of recomputed), and the result may lie over
+    the block's own input.
+
+    Taken are a depthwise convolution with the convolution before it (an
+    expansion, or the first layer of the network), the 1x1 convolution after it
+    and the sum of that with the block's input, as far as they are there; and a
+    convolution with the pool after it. All are quantized, of one image.
+
+    `limit` keeps blocks apart that need no fusion: those whose layers each
+    work in at most so many bytes of operands and results (0 fuses all).
+  }];
+  let options = [
+    Option<"limit", "limit", "int64_t", "0",
+           "Bytes that the layers of a block may take without fusion">
+  ];
+}
+
+def FuseBackwardBlock : Pass<"tte-fuse-backward-block", "::mlir::func::FuncOp"> {
+  let summary = "Form dispatches that compute the gradients of a block by groups of channels";
+  let description = [{
+    The gradients of what lies between expansion, depthwise convolution and
+    projection are four times the widest tensors of a network. The input
+    gradients of projection, depthwise convolution and expansion with the masks
+    between them, the updates of the parameters of depthwise convolution and
+    expansion, and the sum with the gradient of a skip connection become one
+    dispatch of strategy `channel_group`: its kernel takes some expanded
+    channels through all of them, adds their share to the gradient of the
+    block's input, and updates their parameters when nothing reads the old
+    values any more.
+
+    `limit` keeps blocks apart that need no fusion: those whose two gradients of
+    expanded channels take at most so many bytes (0 fuses all).
+  }];
+  let options = [
+    Option<"limit", "limit", "int64_t", "0",
+           "Bytes that the gradients of a block may take without fusion">
+  ];
+}
+
 def FuseUpdate : Pass<"tte-fuse-update", "::mlir::func::FuncOp"> {
   let summary = "Form dispatches that update a parameter as its gradient is computed";
   let description = [{

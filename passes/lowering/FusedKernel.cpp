@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "FusedKernel.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace tte;
+
+static MemRefType getBytesType(OpBuilder &builder, int64_t bytes) {
+  return MemRefType::get({bytes}, builder.getI8Type());
+}
+
+static int64_t getBytes(Type type) {
+  RankedTensorType storage = getStorageTensor(cast<RankedTensorType>(type));
+  return storage.getNumElements() * llvm::divideCeil(storage.getElementTypeBitWidth(), 8);
+}
+
+FusedKernel::FusedKernel(OpBuilder &builder, KernelOp kernel, KernelLibrary &library)
+    : KernelBuilder(builder, kernel.getLoc(), library.getTarget()), library(library) {
+  SmallVector<Type> types;
+  Block &body = kernel.getBody().front();
+  for (BlockArgument input : body.getArguments())
+    types.push_back(getBytesType(builder, getBytes(input.getType())));
+  // Tables and scratch get their size in build().
+  types.append(3, getBytesType(builder, 1));
+  for (Value result : body.getTerminator()->getOperands())
+    types.push_back(getBytesType(builder, getBytes(result.getType())));
+  function = func::FuncOp::create(loc, kernel.getSymName(), builder.getFunctionType(types, {}));
+  Block *block = function.addEntryBlock();
+  for (auto [input, buffer] : llvm::zip(body.getArguments(), block->getArguments()))
+    inputs[input] = buffer;
+  auto rest = block->getArguments().drop_front(body.getNumArguments());
+  integerTable = rest[0];
+  realTable = rest[1];
+  scratch = rest[2];
+  llvm::append_range(outputs, rest.drop_front(3));
+  builder.setInsertionPointToEnd(block);
+}
+
+void FusedKernel::setScratchBytes(int64_t bytes) {
+  scratchBytes = bytes;
+  scratch.setType(getBytesType(builder, bytes));
+}
+
+FailureOr<FusedKernel::Part> FusedKernel::addParts(ArrayRef<KernelOp> versions) {
+  Part part{{}, int64_t(integers.size()), int64_t(reals.size())};
+  for (auto [index, kernel] : llvm::enumerate(versions)) {
+    FailureOr<LoweredKernel> lowered = library.lower(kernel, /*isPrivate=*/true);
+    if (failed(lowered))
+      return failure();
+    llvm::append_range(integers, lowered->integers);
+    llvm::append_range(reals, lowered->reals);
+    if (index == 0)
+      part.kernel = *lowered;
+    else if (lowered->function != part.kernel.function)
+      return kernel->emitOpError("lower-kernels: parts of one kernel must differ in nothing but "
+                                 "their constants"),
+             failure();
+  }
+  return part;
+}
+
+Value FusedKernel::view(Bytes bytes, Type type) {
+  return memref::ViewOp::create(builder, loc, cast<MemRefType>(type), bytes.buffer,
+                                materialize(bytes.offset), ValueRange());
+}
+
+void FusedKernel::call(const Part &part, ArrayRef<Bytes> inputs, Bytes scratch,
+                       ArrayRef<Bytes> outputs, Index version) {
+  SmallVector<Bytes> all(inputs);
+  auto addTable = [&](Value table, int64_t offset, int64_t size) {
+    constexpr int64_t width = sizeof(int32_t); // of f32 as well
+    if (size)
+      all.push_back({table, mul(version, size * width) + offset * width});
+  };
+  addTable(integerTable, part.integerOffset, part.kernel.integers.size());
+  addTable(realTable, part.realOffset, part.kernel.reals.size());
+  if (part.kernel.scratchBytes)
+    all.push_back(scratch);
+  llvm::append_range(all, outputs);
+  SmallVector<Value> arguments;
+  for (auto [bytes, type] : llvm::zip_equal(all, part.kernel.type.getInputs()))
+    arguments.push_back(view(bytes, type));
+  func::CallOp::create(builder, loc, part.kernel.function, TypeRange(), arguments);
+}
+
+void FusedKernel::loopWords(int64_t bytes, bool inWords,
+                            function_ref<void(Index, int64_t, Type)> body) {
+  int64_t width = inWords ? sizeof(int32_t) : 1;
+  int64_t elements = bytes / width;
+  Type type = inWords ? builder.getI32Type() : builder.getI8Type();
+  loopTiles(elements, 4, 1, [&](Index first, int64_t count, int64_t) { body(first, count, type); });
+  for (int64_t rest = elements * width; rest < bytes; ++rest)
+    body(rest, 1, builder.getI8Type());
+}
+
+void FusedKernel::copy(Bytes from, Bytes to, int64_t bytes, bool inWords) {
+  auto asWords = [&](Bytes start) {
+    return view(start, MemRefType::get({bytes / int64_t(sizeof(int32_t))}, builder.getI32Type()));
+  };
+  Value source = view(from, getBytesType(builder, bytes));
+  Value target = view(to, getBytesType(builder, bytes));
+  bool hasWords = inWords && bytes >= int64_t(sizeof(int32_t));
+  Value sourceWords = hasWords ? asWords(from) : Value();
+  Value targetWords = hasWords ? asWords(to) : Value();
+  loopWords(bytes, inWords, [&](Index first, int64_t count, Type type) {
+    bool isWord = type.isInteger(32);
+    SmallVector<Value> values;
+    for (int64_t i = 0; i < count; ++i)
+      values.push_back(loadStored(isWord ? sourceWords : source, first + i));
+    for (auto [i, value] : llvm::enumerate(values))
+      memref::StoreOp::create(builder, loc, value, isWord ? targetWords : target,
+                              materialize(first + i));
+  });
+}
+
+void FusedKernel::fill(Bytes to, int64_t value, int64_t bytes, bool inWords) {
+  Value target = view(to, getBytesType(builder, bytes)), words;
+  if (inWords && bytes >= int64_t(sizeof(int32_t)))
+    words = view(to, MemRefType::get({bytes / int64_t(sizeof(int32_t))}, builder.getI32Type()));
+  int64_t byte = value & 0xff;
+  loopWords(bytes, inWords, [&](Index first, int64_t count, Type type) {
+    for (int64_t i = 0; i < count; ++i)
+      store(i32(type.isInteger(32) ? int32_t(uint32_t(byte) * 0x01010101u) : byte),
+            type.isInteger(32) ? words : target, first + i);
+  });
+}
+
+void FusedKernel::when(Value condition, function_ref<void()> then, function_ref<void()> otherwise) {
+  auto branch = scf::IfOp::create(builder, loc, condition, /*withElseRegion=*/bool(otherwise));
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(branch.thenBlock());
+  then();
+  if (!otherwise)
+    return;
+  builder.setInsertionPointToStart(branch.elseBlock());
+  otherwise();
+}
+
+Value FusedKernel::isLess(Index lhs, Index rhs) {
+  return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt, materialize(lhs),
+                               materialize(rhs));
+}
+
+func::FuncOp FusedKernel::build(Block &destination) {
+  func::ReturnOp::create(builder, loc);
+  Block &block = function.getBody().front();
+  auto settle = [&](Value buffer, int64_t bytes) {
+    if (bytes)
+      buffer.setType(getBytesType(builder, bytes));
+    else
+      block.eraseArgument(cast<BlockArgument>(buffer).getArgNumber());
+  };
+  settle(integerTable, integers.size() * sizeof(int32_t));
+  settle(realTable, reals.size() * sizeof(float));
+  settle(scratch, scratchBytes);
+  function.setFunctionType(builder.getFunctionType(block.getArgumentTypes(), {}));
+  destination.push_back(function);
+  return function;
+}
