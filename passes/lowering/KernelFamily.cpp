@@ -88,10 +88,15 @@ static void emitElements(KernelEmitter &kernel) {
   if (shape.empty())
     return kernel.finish({0, 0, {}, 1});
   kernel.loopNest(shape.drop_back(), [&](ArrayRef<Index> outer) {
-    kernel.loopLanes(shape.back(), kernel.target.vectorWidth, [&](Index channel, int64_t lanes) {
-      SmallVector<Index> indices(outer);
-      indices.push_back(channel);
-      kernel.finish({kernel.linearize(indices, shape), channel, indices, lanes});
+    // Eight elements at once share the index of a pixel and a byte of a packed mask.
+    int64_t width = kernel.target.vectorWidth, count = std::max<int64_t>(8 / width, 1);
+    kernel.loopTiles(shape.back(), count, width, [&](Index first, int64_t count, int64_t lanes) {
+      for (int64_t i = 0; i < count; ++i) {
+        Index channel = first + i * lanes;
+        SmallVector<Index> indices(outer);
+        indices.push_back(channel);
+        kernel.finish({kernel.linearize(indices, shape), channel, indices, lanes});
+      }
     });
   });
 }

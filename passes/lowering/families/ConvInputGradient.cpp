@@ -55,8 +55,9 @@ void ConvInputGradient::emitPhase(const Axis &rows, const Axis &columns) {
   double weightCost = lanes == 1 ? (scales ? 4 : 1) : 1.5 * lanes;
   for (const WeightPart &part : parts) {
     int64_t channels = std::max<int64_t>(part.size / lanes, 1);
-    Tile tile =
-        chooseTile(columns.count, channels, kernel.target.floatAccumulators(), 1, weightCost);
+    // A weight that serves one pixel is as much work in any tile: the small one is less code.
+    int64_t accumulators = columns.count == 1 ? 4 : kernel.target.floatAccumulators();
+    Tile tile = chooseTile(columns.count, channels, accumulators, 1, weightCost);
     kernel.loop(0, shape.groups, 1, [&](Index group) {
       kernel.loopTiles(part.size, tile.columns, lanes,
                        [&](Index input, int64_t count, int64_t lanes) {
