@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "MemoryModel.h"
 #include "OutlineKernels.h"
-#include "Placement.h"
 #include "tte/Passes/Layers.h"
+#include "tte/Passes/Placement.h"
 #include "llvm/ADT/MapVector.h"
 
 using namespace mlir;
@@ -142,30 +142,39 @@ static FailureOr<FunctionPlan> readFunction(func::FuncOp function) {
 
 /// Places every function, the input at one offset in all of them. Returns the height.
 static int64_t placeWithInputAt(MutableArrayRef<FunctionPlan> plans, int64_t offset,
-                                int64_t alignment) {
+                                const PlacementOptions &options) {
   int64_t height = 0;
   for (FunctionPlan &plan : plans) {
     if (plan.input)
       plan.lifetimes[*plan.input].fixedOffset = offset;
-    plan.placement = placeBuffers(plan.lifetimes, plan.pairs, alignment);
+    plan.placement = placeBuffers(plan.lifetimes, plan.pairs, options);
     height = std::max(height, plan.placement.height);
   }
   return height;
 }
 
-/// The function that needs most chooses where the input goes, unless the bottom is better.
-static int64_t placeFunctions(MutableArrayRef<FunctionPlan> plans, int64_t alignment) {
-  int64_t offset = 0, largest = -1;
+/// The bottom is a good place for the input; if it costs height, the function that needs most
+/// chooses. Bounds hold for every place of the input.
+static int64_t placeFunctions(MutableArrayRef<FunctionPlan> plans,
+                              const PlacementOptions &options) {
+  SmallVector<int64_t> lowerBounds;
+  int64_t offset = 0, largest = 0;
   for (FunctionPlan &plan : plans) {
-    Placement placement = placeBuffers(plan.lifetimes, plan.pairs, alignment);
-    if (plan.input && placement.height > largest) {
-      largest = placement.height;
-      offset = placement.offsets[*plan.input];
-    }
+    Placement placement = placeBuffers(plan.lifetimes, plan.pairs, options);
+    lowerBounds.push_back(placement.lowerBound);
+    if (placement.height <= largest)
+      continue;
+    largest = placement.height;
+    offset = plan.input ? placement.offsets[*plan.input] : 0;
   }
-  int64_t chosen = placeWithInputAt(plans, offset, alignment);
-  int64_t bottom = placeWithInputAt(plans, 0, alignment);
-  return bottom <= chosen ? bottom : placeWithInputAt(plans, offset, alignment);
+  int64_t height = placeWithInputAt(plans, 0, options);
+  if (height > largest && offset != 0) {
+    int64_t chosen = placeWithInputAt(plans, offset, options);
+    height = chosen < height ? chosen : placeWithInputAt(plans, 0, options);
+  }
+  for (auto [plan, lowerBound] : llvm::zip(plans, lowerBounds))
+    plan.placement.lowerBound = lowerBound;
+  return height;
 }
 
 //===----------------------------------------------------------------------===//
@@ -350,7 +359,9 @@ struct PlanMemoryPass : tte::impl::PlanMemoryBase<PlanMemoryPass> {
         return signalPassFailure();
       plans.push_back(std::move(*plan));
     }
-    int64_t height = placeFunctions(plans, arenaAlignment);
+    PlacementOptions options;
+    options.alignment = arenaAlignment;
+    int64_t height = placeFunctions(plans, options);
     convert(plans, *states, height);
   }
 

@@ -246,7 +246,11 @@ def _drive(
 @click.option("--json", "as_json", is_flag=True, help="print report.json")
 @click.option("--plot", type=_EXISTING, metavar="FILE", help="draw the memory map")
 @click.option("--calls", is_flag=True, help="a line a call as well")
-def report(directory: Path, as_json: bool, plot: Path | None, calls: bool) -> None:
+@click.option("--map", "as_map", is_flag=True, help="the memory map in characters, and the peak")
+@click.option("--live", is_flag=True, help="what is alive during each call, where and why")
+def report(
+    directory: Path, as_json: bool, plot: Path | None, calls: bool, as_map: bool, live: bool
+) -> None:
     """Say what the program in OUT needs: memory by part, operations.
 
     After `ttec run --profile` also instructions by family of kernels, and the slowest calls.
@@ -254,15 +258,61 @@ def report(directory: Path, as_json: bool, plot: Path | None, calls: bool) -> No
     from rich.console import Console
 
     from tte_mlir.artifacts import Artifacts
-    from tte_mlir.report import draw_memory_map, render
+    from tte_mlir.report import draw_memory_map, render, render_live, render_map
 
     artifacts = Artifacts.open(directory)
+    console = Console()
     if plot is not None:
         draw_memory_map(artifacts.plan().step, plot)
     if as_json:
         print(artifacts.report.model_dump_json(indent=2))
+    elif as_map or live:
+        step = artifacts.plan().step
+        if as_map:
+            console.print(render_map(step, console.width))
+        for index in range(len(step.calls)) if live else ():
+            console.print(render_live(step, index))
     elif plot is None:
-        Console().print(render(artifacts.report, ops=calls))
+        console.print(render(artifacts.report, ops=calls))
+
+
+@ttec.command("plan-memory")
+@click.argument("file", metavar="FILE.csv", type=_EXISTING)
+@click.option("--capacity", metavar="SIZE", help="fail where more is needed")
+@click.option("--alignment", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--effort", type=click.IntRange(min=0), help="of all searches, 1000000 is 10 ms")
+@click.option("--time-limit", type=click.FloatRange(min=0), metavar="SECONDS")
+def plan_memory(
+    file: Path,
+    capacity: str | None,
+    alignment: int,
+    effort: int | None,
+    time_limit: float | None,
+) -> None:
+    """Place buffers with known lifetimes: FILE.csv has the columns id, lower, upper (lifetimes
+    include lower, not upper) and size. Prints them with their offsets, then the height, the lower
+    bound and whether they prove each other."""
+    from tte_mlir import placement
+    from tte_mlir.units import parse_size
+
+    if alignment & (alignment - 1):
+        raise TTEError(f"--alignment is {alignment}, expected a power of two")
+    limit = None if capacity is None else parse_size(capacity)
+    buffers = placement.read_csv(file)
+    with _status() as show:
+        show("place buffers")
+        found = placement.place(
+            buffers,
+            alignment=alignment,
+            capacity=limit,
+            effort=placement.EFFORT if effort is None else effort,
+            time_limit=time_limit,
+        )
+    if limit is not None:
+        placement.check_capacity(buffers, found, limit)
+    print(placement.format_csv(buffers, found))
+    proved = "proved" if found.proved else "not proved"
+    print(f"# height {found.height}, lower bound {found.lower_bound}: {proved}")
 
 
 # Files and the terminal

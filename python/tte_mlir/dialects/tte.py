@@ -14,6 +14,7 @@ from .._libs._tte import (  # noqa: F401
     macs,
     origin,
     origin_attr,
+    place_buffers,
     range_attr,
     update_attr,
     update_range,

@@ -154,9 +154,10 @@ def PlanMemory : Pass<"tte-plan-memory", "::mlir::ModuleOp"> {
 
     The state space is one for all functions: the step counter first, then the
     states in the order of the arguments. Arena: values that live at one time
-    are disjoint (greedy by size, lowest offset that fits), but for a result
-    over an operand that dies where the traversal of the kernel allows the
-    distance; the input lies at
+    are disjoint, but for a result over an operand that dies where the traversal
+    of the kernel allows the distance. The placement is searched for exactly
+    (canonical placements from the bottom up, after MiniMalloc, ASPLOS 2023), as
+    long as its effort lasts; then the best one found stands. The input lies at
     the same offset in every function; loss and scores stay to the end.
 
     What the caller must know stands on the buffers: `tte.role` and `tte.state`
