@@ -7,6 +7,7 @@ from .picture import draw_memory_map
 from .plan import FunctionPlan, Plan, read_plan
 from .schema import Arena, Flash, Macs, Op, Report, Schedule, Sram
 from .table import render
+from .text_map import render_live, render_map
 
 __all__ = [
     "Arena",
@@ -23,4 +24,6 @@ __all__ = [
     "overflow_message",
     "read_plan",
     "render",
+    "render_live",
+    "render_map",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mlir import ir
 from mlir.dialects import func
@@ -24,7 +24,8 @@ class Value:
     """A value of the arena, alive from call `first` through call `last`.
 
     What the caller provides is alive from call 0 on; loss and scores are through the last call.
-    `phase` is that of the call that makes it, "input" for what the caller provides.
+    `phase` is that of the call that makes it, "input" for what the caller provides; `uses` are
+    the calls that read or write it.
     """
 
     name: str
@@ -33,10 +34,15 @@ class Value:
     size: int
     first: int
     last: int
+    uses: list[int] = field(default_factory=list)
 
     @property
     def end(self) -> int:
         return self.offset + self.size
+
+    def shared(self, other: Value) -> tuple[int, int]:
+        """The bytes that both use, from and to; empty where they do not overlap."""
+        return max(self.offset, other.offset), min(self.end, other.end)
 
 
 @dataclass(frozen=True)
@@ -68,11 +74,44 @@ class FunctionPlan:
         return sorted(alive, key=lambda value: (-value.size, value.offset))
 
     def live_bytes(self, index: int) -> int:
-        return sum(value.size for value in self.live(index))
+        """The bytes in use during call `index`; those that two values share count once."""
+        total = end = 0
+        for value in sorted(self.live(index), key=lambda value: value.offset):
+            total += max(0, value.end - max(value.offset, end))
+            end = max(end, value.end)
+        return total
 
     def peak(self) -> int:
         """The first call during which most bytes are alive."""
         return max(range(len(self.calls)), key=self.live_bytes, default=0)
+
+    def describe(self, index: int) -> str:
+        """What call `index` does, and for which layer."""
+        call = self.calls[index]
+        return f"{call.kind} of {call.name}" if call.name else call.kind
+
+    def reason(self, value: Value, index: int) -> str:
+        """Why `value` is alive during call `index`."""
+        if index in value.uses:
+            if value.first == index and value.phase != "input":
+                return "scratch" if value.name.endswith("(scratch)") else "written"
+            return "read for the last time" if value.last == index else "read"
+        following = [use for use in value.uses if use > index]
+        if following:
+            return f"kept for call {following[0]}, {self.describe(following[0])}"
+        return "kept for the caller"
+
+    def overlaps(self) -> Iterator[tuple[Value, Value, int]]:
+        """The pairs that share bytes, operand and result, and the call that writes the one over the
+        other."""
+        ending: dict[int, list[Value]] = {}
+        for value in self.values:
+            ending.setdefault(value.last, []).append(value)
+        for result in self.values:
+            for operand in ending.get(result.first, ()):
+                begin, end = result.shared(operand)
+                if operand is not result and begin < end:
+                    yield operand, result, result.first
 
 
 @dataclass(frozen=True)
@@ -242,6 +281,8 @@ class _Lifetimes:
             value = self._values.get(self._keys.get(operand))
             if value is None:
                 continue
+            if call.index not in value.uses:
+                value.uses.append(call.index)
             if value.first < 0:
                 value.first = call.index
                 made = operand in written
