@@ -30,7 +30,9 @@ def checkpoint(network: str) -> Path:
     return path
 
 
-def compile_scheme(scheme: str, target: str, sram: str | None = None) -> Program:
+def compile_scheme(
+    scheme: str, target: str, sram: str | None = None, fusion: str = "auto"
+) -> Program:
     """Compiles the network of `scheme`, as "mcunet-49kb", which trains what the scheme says."""
     network = scheme.partition("-")[0]
     return tte.compile(
@@ -38,5 +40,6 @@ def compile_scheme(scheme: str, target: str, sram: str | None = None) -> Program
         recipe=tte.Recipe(update=str(SCHEMES / f"{scheme}.yaml")),
         target=target,
         sram_budget=sram,
+        fusion=fusion,
         name=network,
     )

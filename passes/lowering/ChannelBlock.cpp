@@ -84,17 +84,37 @@ static Conv2DInputGradOp getInputGradient(Value gradient) {
   return found;
 }
 
-static std::optional<ChannelBlock> getBlock(Conv2DInputGradOp depthwise) {
-  ChannelBlock block;
-  block.depthwise = depthwise;
-  int64_t channels = block.getChannels();
-  block.projectMask = depthwise.getGradient().getDefiningOp();
-  if (!isMask(block.projectMask) || !canCut(block.projectMask, channels))
+/// What ends at the gradient of the channels that the projection reads: nothing needs the gradient
+/// of what the depthwise convolution reads.
+static std::optional<ChannelBlock> getLastBlock(ChannelBlock block) {
+  auto updates = getUpdates(block.projectMask->getResult(0), nullptr);
+  if (!updates || updates->empty())
     return std::nullopt;
-  Value unmasked = block.projectMask->getOperand(0);
-  block.project = unmasked.getDefiningOp<Conv2DInputGradOp>();
-  if (!block.project || !unmasked.hasOneUse() || !isPointwise(block.project) ||
-      typeOf(unmasked).getDimSize(0) != 1)
+  block.depthwiseUpdates = *updates;
+  return block;
+}
+
+static std::optional<ChannelBlock> getBlock(Conv2DInputGradOp project) {
+  ChannelBlock block;
+  block.project = project;
+  Value unmasked = block.project.getResult();
+  block.projectMask = getSingleUser(unmasked);
+  if (!isPointwise(block.project) || typeOf(unmasked).getDimSize(0) != 1 ||
+      !getQuantizedElement(project.getWeights().front().getType()))
+    return std::nullopt;
+  int64_t channels = block.getChannels();
+  if (!isMask(block.projectMask) || !canCut(block.projectMask, channels) ||
+      block.projectMask->getOperand(0) != unmasked)
+    return std::nullopt;
+  // Groups end where parts of the weight do: there, too, masks and rows must begin at whole words.
+  if (llvm::any_of(ArrayRef(block.getProjectParts()).drop_back(),
+                   [](int64_t part) { return part % smallestGroup != 0; }))
+    return std::nullopt;
+  block.depthwise = getInputGradient(block.projectMask->getResult(0));
+  if (!block.depthwise)
+    return getLastBlock(block);
+  Conv2DInputGradOp depthwise = block.depthwise;
+  if (!depthwise.isDepthwise())
     return std::nullopt;
   block.depthwiseMask = getSingleUser(depthwise.getResult());
   if (!isMask(block.depthwiseMask) || !canCut(block.depthwiseMask, channels) ||
@@ -110,11 +130,10 @@ static std::optional<ChannelBlock> getBlock(Conv2DInputGradOp depthwise) {
     return std::nullopt;
   block.depthwiseUpdates = *depthwiseUpdates;
   block.expandUpdates = *expandUpdates;
-  // The weights of groups are gathered from one part.
-  for (Conv2DInputGradOp op : {block.project, block.depthwise})
-    if (op.getWeights().size() != 1)
-      return std::nullopt;
-  for (Conv2DInputGradOp op : {block.project, block.depthwise, block.expand})
+  // The depthwise weights of a group are gathered from one part.
+  if (depthwise.getWeights().size() != 1)
+    return std::nullopt;
+  for (Conv2DInputGradOp op : {block.depthwise, block.expand})
     if (op && !getQuantizedElement(op.getWeights().front().getType()))
       return std::nullopt;
   if (block.expand) {
@@ -131,8 +150,10 @@ static SetVector<Operation *> getOps(const ChannelBlock &block) {
   SetVector<Operation *> ops;
   ops.insert(block.project);
   ops.insert(block.projectMask);
-  ops.insert(block.depthwise);
-  ops.insert(block.depthwiseMask);
+  if (block.depthwise)
+    ops.insert(block.depthwise);
+  if (block.depthwiseMask)
+    ops.insert(block.depthwiseMask);
   if (block.expand)
     ops.insert(block.expand);
   if (block.skip)
@@ -148,8 +169,6 @@ static SetVector<Operation *> getOps(const ChannelBlock &block) {
 }
 
 SmallVector<Operation *> ChannelBlock::collect(Conv2DInputGradOp gradient) {
-  if (!gradient.isDepthwise())
-    return {};
   std::optional<ChannelBlock> block = getBlock(gradient);
   if (!block)
     return {};
@@ -161,8 +180,9 @@ SmallVector<Operation *> ChannelBlock::collect(Conv2DInputGradOp gradient) {
 std::optional<ChannelBlock> ChannelBlock::get(ArrayRef<Operation *> ops) {
   for (Operation *op : ops) {
     auto gradient = dyn_cast<Conv2DInputGradOp>(op);
-    if (!gradient || !gradient.isDepthwise())
+    if (!gradient)
       continue;
+    // The first one in program order is that of the projection.
     std::optional<ChannelBlock> block = getBlock(gradient);
     if (block && getOps(*block).size() == ops.size())
       return block;
@@ -177,16 +197,21 @@ std::optional<ChannelBlock> ChannelBlock::get(Region &region) {
 }
 
 int64_t ChannelBlock::getChannels() const {
-  return cast<RankedTensorType>(Conv2DInputGradOp(depthwise).getResult().getType()).getDimSize(3);
+  return typeOf(Conv2DInputGradOp(project).getResult()).getDimSize(3);
 }
 
 int64_t ChannelBlock::getGroup() const {
-  Conv2DInputGradOp op = depthwise;
-  int64_t perChannel =
-      (typeOf(op.getGradient()).getNumElements() + typeOf(op.getResult()).getNumElements()) /
-      getChannels() * int64_t(sizeof(float));
+  int64_t elements = typeOf(Conv2DInputGradOp(project).getResult()).getNumElements();
+  if (depthwise)
+    elements += typeOf(Conv2DInputGradOp(depthwise).getResult()).getNumElements();
+  int64_t perChannel = elements / getChannels() * int64_t(sizeof(float));
   int64_t fits = groupBytes / perChannel / smallestGroup * smallestGroup;
   return std::min(std::clamp(fits, smallestGroup, largestGroup), getChannels());
+}
+
+SmallVector<int64_t> ChannelBlock::getProjectParts() const {
+  return llvm::map_to_vector(Conv2DInputGradOp(project).getWeights(),
+                             [](Value weight) { return typeOf(weight).getDimSize(2); });
 }
 
 Value ChannelBlock::getSkip() const {

@@ -17,9 +17,9 @@ struct ChannelUpdate {
 };
 
 /// project: the input gradient of a 1x1 convolution and its mask; depthwise: that of the depthwise
-/// convolution before it and its mask; expand: that of the 1x1 convolution before that, the sum
-/// over all groups, null where nothing needs it; and the updates of the parameters of the
-/// depthwise convolution and of the expansion.
+/// convolution before it and its mask, null where nothing needs it; expand: that of the 1x1
+/// convolution before that, the sum over all groups, null where nothing needs it; and the updates
+/// of the parameters of the depthwise convolution and of the expansion.
 struct ChannelBlock {
   Conv2DInputGradOp project, depthwise, expand;
   mlir::Operation *projectMask = nullptr, *depthwiseMask = nullptr;
@@ -29,12 +29,15 @@ struct ChannelBlock {
   /// The block of `ops`, all of them, in program order; none where they are not one.
   static std::optional<ChannelBlock> get(llvm::ArrayRef<mlir::Operation *> ops);
   static std::optional<ChannelBlock> get(mlir::Region &region);
-  /// The ops around the depthwise `gradient` that make a block; empty where there is none.
-  static llvm::SmallVector<mlir::Operation *> collect(Conv2DInputGradOp gradient);
+  /// The ops that make a block with the input gradient of the projection; empty where there is
+  /// none.
+  static llvm::SmallVector<mlir::Operation *> collect(Conv2DInputGradOp project);
 
   int64_t getChannels() const;
   /// Channels of a group: as many as their gradients fit into a few KiB, a multiple of 8.
   int64_t getGroup() const;
+  /// Channels of the parts of the projection's weight, one after the other.
+  llvm::SmallVector<int64_t> getProjectParts() const;
   /// What is added to the result of the block; null where nothing is.
   mlir::Value getSkip() const;
   mlir::Value getResult() const;

@@ -33,9 +33,13 @@ public:
     Conv2DInputGradOp project = block.project, depthwise = block.depthwise, expand = block.expand;
     auto add = [&](ValueRange values) { lastAxis.insert(values.begin(), values.end()); };
     add(project.getResult());
-    add(depthwise.getResult());
-    add(depthwise.getWeights());
+    if (depthwise) {
+      add(depthwise.getResult());
+      add(depthwise.getWeights());
+    }
     for (Operation *mask : {block.projectMask, block.depthwiseMask}) {
+      if (!mask)
+        continue;
       add(mask->getResult(0));
       if (isa<ClampGradOp>(mask))
         add(getMaskSource(mask));
@@ -57,18 +61,25 @@ public:
   Type cut(Value value, Group group) const {
     RankedTensorType type = typeOf(value);
     for (Operation *mask : {block.projectMask, block.depthwiseMask})
-      if (isa<ApplyMaskOp>(mask) && value == getMaskSource(mask))
+      if (isa_and_nonnull<ApplyMaskOp>(mask) && value == getMaskSource(mask))
         return RankedTensorType::get({type.getNumElements() * group.size / block.getChannels()},
                                      type.getElementType());
     int64_t axis = type.getRank() - 1;
-    if (value == Conv2DInputGradOp(block.project).getWeights().front())
-      axis = 2;
+    if (llvm::is_contained(Conv2DInputGradOp(block.project).getWeights(), value))
+      return cutRows(type, group);
     else if (!lastAxis.contains(value))
       return type;
     SmallVector<int64_t> offsets(type.getRank()), shape(type.getShape());
     offsets[axis] = group.begin;
     shape[axis] = group.size;
     return getSlicedType(type, offsets, shape);
+  }
+
+  /// Rows of the weight of the projection, which belong to the channels of a group.
+  static Type cutRows(RankedTensorType type, Group group) {
+    SmallVector<int64_t> shape(type.getShape());
+    shape[2] = group.size;
+    return getSlicedType(type, SmallVector<int64_t>(4), shape);
   }
 
   /// A kernel of `ops` on a group. Its arguments are the operands from outside, in order of use.
@@ -81,11 +92,12 @@ public:
     auto kernel = KernelOp::create(builder, loc, name, Strategy::plain);
     Block *body = builder.createBlock(&kernel.getBody());
     IRMapping mapping;
-    for (Value operand : getOperands(ops))
+    for (Value operand : getOperands(ops, group))
       mapping.map(operand, body->addArgument(cut(operand, group), loc));
     Value result;
     for (Operation *op : ops) {
-      Operation *copy = builder.clone(*op, mapping);
+      Operation *copy =
+          op == block.project ? cloneProject(builder, mapping, group) : builder.clone(*op, mapping);
       copy->getResult(0).setType(cut(op->getResult(0), group));
       adapt(copy, op, group);
       result = copy->getResult(0);
@@ -97,17 +109,43 @@ public:
     return kernel;
   }
 
-  /// What `ops` read from outside.
-  static SmallVector<Value> getOperands(ArrayRef<Operation *> ops) {
+  /// What `ops` read from outside for a group.
+  SmallVector<Value> getOperands(ArrayRef<Operation *> ops, Group group) const {
     llvm::SetVector<Value> operands;
     for (Operation *op : ops)
       for (Value operand : op->getOperands())
-        if (!llvm::is_contained(ops, operand.getDefiningOp()))
+        if (!llvm::is_contained(ops, operand.getDefiningOp()) && isRead(operand, group))
           operands.insert(operand);
     return operands.takeVector();
   }
 
+  /// The part of the projection's weight that a group reads, and its first channel.
+  std::pair<Value, int64_t> getProjectPart(int64_t channel) const {
+    int64_t begin = 0;
+    for (Value weight : Conv2DInputGradOp(block.project).getWeights()) {
+      int64_t size = typeOf(weight).getDimSize(2);
+      if (channel < begin + size)
+        return {weight, begin};
+      begin += size;
+    }
+    llvm_unreachable("parts cover all channels");
+  }
+
 private:
+  bool isRead(Value operand, Group group) const {
+    return !llvm::is_contained(Conv2DInputGradOp(block.project).getWeights(), operand) ||
+           operand == getProjectPart(group.begin).first;
+  }
+  Operation *cloneProject(OpBuilder &builder, IRMapping &mapping, Group group) const {
+    Conv2DInputGradOp project = block.project;
+    Value weight = mapping.lookup(getProjectPart(group.begin).first);
+    Operation *copy =
+        Conv2DInputGradOp::create(builder, project.getLoc(), project.getResult().getType(),
+                                  mapping.lookup(project.getGradient()), ValueRange(weight));
+    mapping.map(project.getResult(), copy->getResult(0));
+    return copy;
+  }
+
   /// Attributes of the copy that speak of channels.
   void adapt(Operation *copy, Operation *original, Group group) const {
     llvm::TypeSwitch<Operation *>(copy)
@@ -141,7 +179,7 @@ private:
 
 /// Where things of a group lie in the scratch.
 struct GroupPlan {
-  int64_t size, projectGradient, depthwiseGradient, partOffset, scratchBytes = 0;
+  int64_t size, projectGradient, depthwiseGradient = 0, partOffset, scratchBytes = 0;
   llvm::MapVector<Value, int64_t> gathered; ///< saved values and weights, cut to the group
 
   GroupPlan(const ChannelBlock &block, const GroupCutter &cutter) {
@@ -158,11 +196,13 @@ struct GroupPlan {
     };
     Conv2DInputGradOp depthwise = block.depthwise, expand = block.expand;
     projectGradient = take(block.projectMask->getResult(0));
-    depthwiseGradient = take(block.depthwiseMask->getResult(0));
     gather(getMaskSource(block.projectMask));
-    gather(getMaskSource(block.depthwiseMask));
-    for (Value weight : depthwise.getWeights())
-      gather(weight);
+    if (depthwise) {
+      depthwiseGradient = take(block.depthwiseMask->getResult(0));
+      gather(getMaskSource(block.depthwiseMask));
+      for (Value weight : depthwise.getWeights())
+        gather(weight);
+    }
     if (expand)
       for (Value weight : expand.getWeights())
         gather(weight);
@@ -183,7 +223,8 @@ struct GroupPlan {
         partBytes = std::max(partBytes, family->getScratchBytes(root));
     };
     count({block.project, block.projectMask});
-    count({depthwise, block.depthwiseMask});
+    if (depthwise)
+      count({depthwise, block.depthwiseMask});
     if (expand)
       count({expand.getOperation()}, true);
     for (ChannelUpdate update :
@@ -214,10 +255,16 @@ public:
     kernel.setScratchBytes(plan.scratchBytes);
     if (Value result = block.getResult())
       emitStart(result);
-    int64_t whole = channels / plan.size, rest = channels % plan.size;
-    if (failed(emitGroups(0, whole, plan.size)))
-      return failure();
-    return rest ? emitGroups(whole * plan.size, 1, rest) : success();
+    int64_t begin = 0;
+    for (int64_t part : block.getProjectParts()) {
+      int64_t whole = part / plan.size, rest = part % plan.size;
+      if (whole && failed(emitGroups(begin, whole, plan.size)))
+        return failure();
+      if (rest && failed(emitGroups(begin + whole * plan.size, 1, rest)))
+        return failure();
+      begin += part;
+    }
+    return success();
   }
 
 private:
@@ -247,7 +294,7 @@ private:
       return success(succeeded(part));
     };
     if (failed(add({block.project, block.projectMask})) ||
-        failed(add({depthwise, block.depthwiseMask})))
+        (depthwise && failed(add({depthwise, block.depthwiseMask}))))
       return failure();
     for (const ChannelUpdate &update : block.depthwiseUpdates)
       if (failed(add(GroupPlan::getOps(update))))
@@ -275,7 +322,7 @@ private:
   };
 
   void emitStep(const Step &step) {
-    SmallVector<Bytes> inputs = llvm::map_to_vector(GroupCutter::getOperands(step.ops),
+    SmallVector<Bytes> inputs = llvm::map_to_vector(cutter.getOperands(step.ops, {begin, size}),
                                                     [&](Value operand) { return locate(operand); });
     auto update = dyn_cast<SGDOp>(step.ops.back());
     Bytes output;
@@ -292,17 +339,16 @@ private:
 
   /// Where what the group sees of a value lies.
   Bytes locate(Value value) {
-    Conv2DInputGradOp project = block.project;
     if (value == block.projectMask->getResult(0))
       return kernel.getScratch(plan.projectGradient);
-    if (value == block.depthwiseMask->getResult(0))
+    if (block.depthwiseMask && value == block.depthwiseMask->getResult(0))
       return kernel.getScratch(plan.depthwiseGradient);
     auto found = plan.gathered.find(value);
     if (found != plan.gathered.end())
       return kernel.getScratch(found->second);
     Bytes whole = kernel.getInput(value);
-    if (value == project.getWeights().front()) // rows of weights, one a channel
-      return kernel.add(whole, kernel.mul(first, typeOf(value).getDimSize(3)));
+    if (auto [weight, channel] = cutter.getProjectPart(begin); value == weight)
+      return kernel.add(whole, kernel.mul(first + -channel, typeOf(value).getDimSize(3)));
     bool isBias = typeOf(value).getRank() == 1 && cutter.cut(value, {0, 1}) != value.getType();
     return isBias ? kernel.add(whole, kernel.mul(first, sizeof(int32_t))) : whole;
   }
@@ -312,7 +358,7 @@ private:
   void move(Value value, Bytes place, bool isGather) {
     int64_t unit = 1; // channels a byte
     for (Operation *mask : {block.projectMask, block.depthwiseMask})
-      if (isa<ApplyMaskOp>(mask) && value == getMaskSource(mask))
+      if (isa_and_nonnull<ApplyMaskOp>(mask) && value == getMaskSource(mask))
         unit = 8;
     int64_t row = channels / unit, bytes = size / unit;
     int64_t rows = bytesOf(value.getType()) / row;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // What the kernel of a dispatch promises about results over operands: what its root does, and
 // that elementwise ops read an element of each operand as they write that of the result.
+#include "ChannelBlock.h"
 #include "Elementwise.h"
 #include "KernelFamily.h"
 #include "RowChain.h"
@@ -41,13 +42,26 @@ int64_t tte::getElementwiseLag(int64_t elements, int64_t readBytes, int64_t writ
   return widening > 0 ? (elements - 1) * widening : widening;
 }
 
+/// The result begins as a copy of what is added to it, before anything else is read.
+static std::optional<Overlap> getChannelGroupOverlap(DispatchOp dispatch, unsigned operand,
+                                                     unsigned result) {
+  Region &body = dispatch.getBody();
+  std::optional<ChannelBlock> block = ChannelBlock::get(body);
+  Value skip = block ? block->getSkip() : Value();
+  Value yielded = body.front().getTerminator()->getOperand(result);
+  if (!skip || skip != body.getArgument(operand) || !skip.hasOneUse() ||
+      yielded != block->getResult())
+    return std::nullopt;
+  return Overlap{Overlap::Traversal::Ascending, 0};
+}
+
 std::optional<Overlap> tte::getOverlap(DispatchOp dispatch, unsigned operand, unsigned result) {
   if (dispatch.getStrategy() == Strategy::row_stream) {
     std::optional<RowChain> chain = RowChain::get(dispatch.getBody());
     return chain ? chain->getOverlap(dispatch.getBody().getArgument(operand)) : std::nullopt;
   }
-  if (dispatch.getStrategy() != Strategy::plain)
-    return std::nullopt;
+  if (dispatch.getStrategy() == Strategy::channel_group)
+    return getChannelGroupOverlap(dispatch, operand, result);
   FailureOr<Operation *> root = findRoot(dispatch, dispatch.getBody());
   if (failed(root))
     return std::nullopt;

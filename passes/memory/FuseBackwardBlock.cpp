@@ -31,11 +31,12 @@ struct FuseBackwardBlockPass : tte::impl::FuseBackwardBlockBase<FuseBackwardBloc
   void runOnOperation() override {
     SmallVector<Conv2DInputGradOp> gradients;
     getOperation().walk([&](Conv2DInputGradOp op) {
-      if (op.isDepthwise() && op->getParentOp() == getOperation())
+      if (op->getParentOp() == getOperation())
         gradients.push_back(op);
     });
     for (Conv2DInputGradOp gradient : gradients) {
-      if (2 * getStorageBytes(gradient.getType()) <= limit)
+      if (gradient->getParentOp() != getOperation() || // in a dispatch by now
+          2 * getStorageBytes(gradient.getType()) <= limit)
         continue;
       SmallVector<Operation *> block = ChannelBlock::collect(gradient);
       if (!block.empty() && gather(block))

@@ -157,17 +157,20 @@ def _row_stream(block: ir.Block) -> Walk | None:
 
 def _channel_group(block: ir.Block, result: int) -> Walk | None:
     """A parameter of a channel is updated once, when all that reads its old value has been computed
-    for that channel; of the gradient of the block's input nothing is known."""
-    update = list(block.operations)[-1].operation.operands[result].owner
-    if update.name != "tte.sgd":
-        return None
-    elements = _elements(update.results[0].type)
-    reads = {
-        argument.arg_number: np.zeros(elements, int)
-        for argument in block.arguments
-        if argument == update.operands[0]
-    }
-    return Walk(np.ones(elements, int), reads, is_ordered=False)
+    for that channel. The gradient of the block's input begins as a copy of what it is added to,
+    element by element; nothing is known of its other operands."""
+    op = list(block.operations)[-1].operation.operands[result].owner
+    elements = _elements(op.results[0].type)
+    arguments = {argument: argument.arg_number for argument in block.arguments}
+    if op.name == "tte.sgd":
+        reads = {arguments[op.operands[0]]: np.zeros(elements, int)}
+        return Walk(np.ones(elements, int), reads, is_ordered=False)
+    if op.name == "tte.add":
+        others = [value for value in op.operands if value in arguments]
+        order = np.arange(elements)
+        reads = {arguments[value]: order for value in others if len(list(value.uses)) == 1}
+        return Walk(order, reads, is_ordered=True)
+    return None
 
 
 def _rows_read(op: ir.Operation) -> list[tuple[int, int]]:

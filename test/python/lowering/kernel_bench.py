@@ -30,8 +30,8 @@ class Case:
     """A kernel's block, from its arguments to its yield.
 
     `tied` gives results the buffer of an argument, `data` fixes arguments that must not be random.
-    `over` lays the result over an argument, which begins so many bytes behind it. `scratch` are
-    the bytes that the kernel works in.
+    `over` lays the first result that is not tied over an argument, which begins so many bytes
+    behind it. `scratch` are the bytes that the kernel works in.
     """
 
     name: str
@@ -120,7 +120,8 @@ class Bench:
             for i, value in enumerate(yielded)
         ]
         if case.over is not None:
-            outputs = [self._lay_over(inputs, arguments, yielded[0].type, *case.over)]
+            free = next(i for i in range(len(yielded)) if i not in case.tied)
+            outputs[free] = self._lay_over(inputs, arguments, yielded[free].type, *case.over)
         self._buffers.append((inputs, outputs))
         lines, names, types = [], [], []
         kinds = [argument.type for argument in block.arguments] + [v.type for v in yielded]

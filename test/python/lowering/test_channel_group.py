@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Input gradients of blocks by groups of channels, updates inside, against the interpreter."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 from kernel_bench import Bench, Case, Outcome
 from mlir import ir
 from modules import tensor
-from planned import run_passes
+from planned import parse, run_passes
 from test_lowered_kernels import activation, bias, sizes, weight
 
 from tte_mlir.dialects import tte
@@ -23,7 +23,9 @@ _STATE = "tte.state = @{}"
 @dataclass(frozen=True)
 class Block:
     """`trained` are input channels of the expansion whose weights are updated, `parts` how many
-    of all these are; `filters` whether the depthwise weights are; `masks` "saved" or "packed"."""
+    of all these are; `filters` whether the depthwise weights are; `masks` "saved" or "packed";
+    `split` the channels of the first of two parts of the projection's weight, 0 for one part.
+    Without `deep` the backward pass ends at the gradient that the depthwise weights need."""
 
     name: str
     size: tuple[int, int]
@@ -38,6 +40,8 @@ class Block:
     filters: bool = False
     biases: bool = True
     masks: str = "saved"
+    split: int = 0
+    deep: bool = True
 
     def text(self) -> str:
         """The backward pass of the block as a function of what it reads."""
@@ -96,25 +100,32 @@ class Block:
             )
             results.append((f"%{name}_new", kind, _STATE.format(name)))
 
-        wp_type = tensor((1, 1, c, self.project), weight(self.project, 3))
         wd_type = tensor((self.kernel, self.kernel, 1, c), weight(c, 3))
-        wp = argument("wp", wp_type)
-        wd = argument("wd", wd_type, _STATE.format("wd") if self.filters else "")
+        wp_types = [
+            tensor((1, 1, n, self.project), weight(self.project, 3))
+            for n in ((self.split, c - self.split) if self.split else (c,))
+        ]
+        wps = [argument(f"wp{number}", kind) for number, kind in enumerate(wp_types)]
+        wd = ""
+        if self.deep or self.filters:
+            wd = argument("wd", wd_type, _STATE.format("wd") if self.filters else "")
         saved_d = argument("d", saved_small) if self.masks == "saved" else ""
-        needs_large = self.masks == "saved" or self.filters
+        needs_large = (self.masks == "saved" and self.deep) or self.filters
         saved_e = argument("e", saved_large) if needs_large else ""
         line(
             "gd0",
-            f"tte.conv2d_input_grad {gradient} weights({wp})",
-            f"({outer}, {wp_type}) -> {small}",
+            f"tte.conv2d_input_grad {gradient} weights({', '.join(wps)})",
+            f"({outer}, {', '.join(wp_types)}) -> {small}",
         )
         gd = mask("gd", "%gd0", small, saved_d, saved_small, oh * ow * c)
-        line(
-            "ge0",
-            f"tte.conv2d_input_grad {gd} weights({wd}) {window}",
-            f"({small}, {wd_type}) -> {large}",
-        )
-        ge = mask("ge", "%ge0", large, saved_e, saved_large, h * w * c)
+        ge = ""
+        if self.deep:
+            line(
+                "ge0",
+                f"tte.conv2d_input_grad {gd} weights({wd}) {window}",
+                f"({small}, {wd_type}) -> {large}",
+            )
+            ge = mask("ge", "%ge0", large, saved_e, saved_large, h * w * c)
         if self.filters:
             shape = tensor((self.kernel, self.kernel, 1, c))
             grad = line(
@@ -124,14 +135,14 @@ class Block:
             )
             update("wd", wd, wd_type, grad, shape)
         for name, value, kind in (("bd", gd, small), ("be", ge, large)):
-            if not self.biases:
+            if not self.biases or not value:
                 continue
             bias_type = tensor((c,), bias(c))
             parameter = argument(name, bias_type, _STATE.format(name))
             shape = tensor((c,))
             grad = line(f"{name}_grad", f"tte.bias_grad {value}", f"({kind}) -> {shape}")
             update(name, parameter, bias_type, grad, shape)
-        if self.expand:
+        if self.expand and self.deep:
             sizes_ = [n for n in (self.trained, self.channels - self.trained) if n]
             names, types = [], []
             for number, n in enumerate(sizes_):
@@ -176,6 +187,9 @@ BLOCKS = [
     Block("rest", (12, 12), 4, 20, 8, 3, trained=2, filters=True),
     Block("odd", (9, 5), 5, 11, 7, 3, trained=5),
     Block("pixel", (1, 1), 8, 16, 8, 7, trained=4, filters=True),
+    Block("split", (7, 7), 8, 40, 8, 3, split=16, trained=3),
+    Block("last", (9, 9), 8, 24, 12, 3, stride=2, filters=True, deep=False),
+    Block("last_packed", (8, 8), 8, 24, 12, 3, split=8, deep=False, masks="packed"),
     Block("packed", (10, 10), 8, 40, 8, 5, stride=2, masks="packed", trained=4),
 ]
 
@@ -217,13 +231,27 @@ def _find(module: ir.Module, kind: type) -> ir.OpView:
     return found[0]
 
 
+def _over_skip(case: Case) -> Case:
+    """The result over the gradient that it is added to, which is a few bytes behind."""
+    module = parse(f"tte.kernel @k channel_group {{\n{case.body}\n}}")
+    kernel = module.body.operations[0]
+    other = next(
+        argument.arg_number
+        for argument in kernel.body.blocks[0].arguments
+        for use in argument.uses
+        if use.owner.name == "tte.add"
+    )
+    return replace(case, name="skip_over", over=(other, 16))
+
+
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
     cases = [make_case(block) for block in BLOCKS]
+    cases.append(_over_skip(cases[0]))
     return Bench("", cases).run(tmp_path_factory.mktemp("channel_group"))
 
 
-@pytest.mark.parametrize("name", [block.name for block in BLOCKS])
+@pytest.mark.parametrize("name", [*(block.name for block in BLOCKS), "skip_over"])
 def test_groups_compute_what_the_layers_do(name: str, outcomes: dict[str, Outcome]) -> None:
     outcome = outcomes[name]
     for expected, host, board in zip(outcome.expected, outcome.host, outcome.board, strict=True):
