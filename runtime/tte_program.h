@@ -36,10 +36,20 @@ typedef struct tte_call {
   uint16_t first_constant; // index into tte_program.push_constants
 } tte_call;
 
+// Bytes of the arena that hold nothing after some call.
+typedef struct tte_dead_range {
+  uint32_t offset;
+  uint32_t size;
+} tte_dead_range;
+
 typedef struct tte_function {
   const tte_call *calls;
   uint32_t call_count;
   uint32_t scores; // arena offset of f32[class_count]
+  // Of debug builds (tte_poison.h), else null: call i has the ranges from
+  // dead_ends[i - 1] (0 for the first) to dead_ends[i].
+  const tte_dead_range *dead;
+  const uint16_t *dead_ends;
 } tte_function;
 
 // q = round(real / scale) + zero_point, saturated to int8; a raw uint8 value u

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "tte_poison.h"
 #include "tte_profile.h"
 #include "tte_program.h"
 
@@ -36,6 +37,7 @@ static tte_status run(const tte_program *program, tte_network *network,
       return TTE_ERROR_KERNEL;
     }
     tte_profile_end(i);
+    tte_poison(network->arena, function, i);
   }
   network->scores = (const float *)(network->arena + function->scores);
   return TTE_OK;

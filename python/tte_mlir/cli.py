@@ -128,6 +128,7 @@ def _device_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--target", default="cortex-m7", show_default=True)
 @click.option("--sram", metavar="SIZE", help="SRAM budget, as 256KiB (default: the board's)")
 @click.option("--name", help="of the network in C (default: the model's)")
+@click.option("--poison", is_flag=True, help="debug build: overwrite what is dead after each call")
 @click.option("--save-stages", type=_EXISTING, metavar="DIR", help="write the IR after each stage")
 @click.option("--fusion", default="auto", hidden=True, help="blocks that run as one kernel")
 @_recipe_options
@@ -140,6 +141,7 @@ def _compile(
     target: str,
     sram: str | None,
     name: str | None,
+    poison: bool,
     save_stages: Path | None,
     fusion: str,
     **flags: Any,
@@ -162,6 +164,7 @@ def _compile(
             name=name or models.name_of(model),
             save_stages=save_stages,
             fusion=fusion,
+            poison=poison,
             progress=show,
         )
         compiled.save(output)

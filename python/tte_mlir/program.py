@@ -75,6 +75,7 @@ def compile(  # noqa: A001
     fusion: str = "auto",
     name: str = "network",
     save_stages: str | Path | None = None,
+    poison: bool = False,
     progress: Progress = lambda what: None,
 ) -> Program:
     """Compiles a network into a static library that infers and trains.
@@ -84,6 +85,7 @@ def compile(  # noqa: A001
     `example_inputs` is an array or tensor (N, channels, height, width), or a tuple of one; where it
     is absent the calibration images give the shape. `calibration` is a path of an ``.npz``, a
     `data.Dataset`, or images (N, C, H, W; uint8 or f32); a quantized ``.mlir`` needs none.
+    With `poison` the library is a debug build that overwrites what is dead after each call.
     `sram_budget` is a number of bytes or a text as "256KiB". `fusion` names what blocks run as one
     kernel (`pipeline.FUSIONS`); "auto" fuses only what the budget needs. Raises TTEError, also
     where the program does not fit into the budget.
@@ -116,7 +118,7 @@ def compile(  # noqa: A001
     out = Path(directory.name)
     progress("kernels")
     distinct = dict.fromkeys((machine, targets.get("host")))
-    libraries = _compile_kernels(module, name, recipe, distinct, save)
+    libraries = _compile_kernels(module, name, recipe, distinct, save, poison)
     progress("library")
     build_simulator(*libraries["host"], targets.get("host"), out)
     archive = package.build_archive(*libraries[target], machine, out)
@@ -199,7 +201,12 @@ def _write_recipe(recipe: Recipe, directory: Path) -> None:
 
 
 def _compile_kernels(
-    planned: ir.Module, name: str, recipe: Recipe, machines: Collection[Target], save: Path | None
+    planned: ir.Module,
+    name: str,
+    recipe: Recipe,
+    machines: Collection[Target],
+    save: Path | None,
+    poison: bool = False,
 ) -> dict[str, tuple[package.Program, Path]]:
     """The call table and the object of the kernels for each target, by its name."""
     lowered = {target: pipeline.lower(planned, target) for target in machines}
@@ -219,6 +226,7 @@ def _compile_kernels(
                 recipe.input.scale,
                 recipe.input.offset,
                 _schedule(recipe),
+                poison,
             ),
             kernels.path,
         )

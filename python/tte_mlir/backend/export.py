@@ -20,6 +20,7 @@ from tte_mlir.backend.package import (
     Space,
     check_finite,
 )
+from tte_mlir.backend.poison import dead_ranges
 from tte_mlir.dialects import tte
 from tte_mlir.errors import TTEError
 
@@ -59,14 +60,15 @@ def export_program(
     u8_scale: float,
     u8_offset: float,
     schedule: Schedule = _CONSTANT_RATE,
+    poison: bool = False,
 ) -> Program:
     """Reads the module after `tte-lower-kernels`; see `package.Program` for the parts.
 
     `query_symbol` is the entry point of the compiled kernels; a raw uint8 pixel u of the input
-    stands for u * `u8_scale` + `u8_offset`.
+    stands for u * `u8_scale` + `u8_offset`. With `poison` the runtime overwrites what is dead.
     """
     layout = Layout.of(module)
-    reader = _Reader(module)
+    reader = _Reader(module, layout.arena_bytes if poison else None)
     infer = reader.read_function("forward")
     train_step = reader.read_function("train_step") if "train_step" in reader.functions else None
     roles = reader.roles
@@ -105,7 +107,8 @@ def export_program(
 class _Reader:
     """Collects flash constants, states and roles while it reads the functions."""
 
-    def __init__(self, module: ir.Module) -> None:
+    def __init__(self, module: ir.Module, poisoned_bytes: int | None) -> None:
+        self._poisoned_bytes = poisoned_bytes
         symbols = {
             ir.StringAttr(op.operation.attributes["sym_name"]).value: op
             for op in module.body.operations
@@ -135,7 +138,10 @@ class _Reader:
                 count = int(np.prod(ir.MemRefType(op.buffer.type).shape, dtype=np.int64))
                 calls.append(check_finite(binding, count, "finite"))
         scores = self.roles["scores"]
-        return Function(tuple(calls), _offset(scores))
+        dead = ()
+        if self._poisoned_bytes is not None:
+            dead = dead_ranges(self.functions[name], self._poisoned_bytes)
+        return Function(tuple(calls), _offset(scores), dead)
 
     def initial_state(self, size: int) -> bytes:
         """The values of the globals that train, each at its offset; the rest is 0."""

@@ -3,6 +3,7 @@
 
 import enum
 import hashlib
+import itertools
 import json
 import math
 import re
@@ -74,10 +75,15 @@ def check_finite(binding: Binding, count: int, name: str = "") -> Call:
 
 @dataclass(frozen=True)
 class Function:
-    """Calls in order; the f32 scores lie at arena offset `scores` when they are done."""
+    """Calls in order; the f32 scores lie at arena offset `scores` when they are done.
+
+    `dead` makes a debug build: per call, the ranges (offset, size) of the arena to overwrite
+    after it. They do not count for what the network is.
+    """
 
     calls: tuple[Call, ...]
     scores: int
+    dead: tuple[tuple[tuple[int, int], ...], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -152,6 +158,11 @@ class Program:
         """The functions that there are, by their names in C."""
         named = {"infer": self.infer, "train_step": self.train_step}
         return {name: function for name, function in named.items() if function}
+
+    @property
+    def poisons(self) -> bool:
+        """Whether this is a debug build that overwrites what is dead."""
+        return any(function.dead for function in self.functions.values())
 
     def model_hash(self) -> int:
         """64 bits that bind a saved state to this network; the same for every target."""
@@ -282,6 +293,19 @@ class _Pool:
         return self._index[words]
 
 
+@dataclass(frozen=True)
+class _Dead:
+    """The dead ranges of all calls one after the other; those of call i end before ends[i]."""
+
+    ranges: list[tuple[int, int]]
+    ends: list[int]
+
+    @staticmethod
+    def of(calls: Sequence[Sequence[tuple[int, int]]]) -> "_Dead":
+        ranges = [range_ for call in calls for range_ in call]
+        return _Dead(ranges or [(0, 0)], list(itertools.accumulate(map(len, calls))))
+
+
 class _Tables:
     """The call table as the template prints it."""
 
@@ -299,6 +323,11 @@ class _Tables:
                     constants.add(call.constants),
                 )
                 self.calls[name].append((row, call.name.replace("\n", " ").rstrip("\\")))
+        self.dead = {
+            name: _Dead.of(function.dead)
+            for name, function in program.functions.items()
+            if function.dead
+        }
         self.bindings = bindings.words or [0]
         self.constants = constants.words or [0]
 
@@ -354,13 +383,14 @@ def compile_library(program: Program, kernels: Path, target: Target, directory: 
     write_sources(program, directory)
     runtime = resources.path("runtime")
     compiler = toolchain.find(target.tool("gcc"))
+    flags = (*target.c_flags, *(["-DTTE_POISON"] if program.poisons else []))
     compiled = [directory / f"{program.name}_kernels.o"]
     shutil.copy(kernels, compiled[0])
     for source in (directory / f"{program.name}.c", *(runtime / s for s in RUNTIME_SOURCES)):
         compiled.append(directory / f"{source.stem}.o")
         include = (f"-I{directory}", f"-I{runtime}")
         toolchain.run(
-            compiler, *target.c_flags, *include, "-c", str(source), "-o", str(compiled[-1])
+            compiler, *flags, *include, "-c", str(source), "-o", str(compiled[-1])
         )
     wanted = set().union(*map(objects.undefined, compiled))
     given = set().union(*map(objects.defined, compiled)) | target.helpers
