@@ -89,3 +89,8 @@ std::optional<Overlap> tte::getOverlap(DispatchOp dispatch, unsigned operand, un
   }
   return overlap;
 }
+
+std::optional<Overlap> tte::getOverlap(Operation *op, unsigned operand) {
+  const KernelFamily *family = findFamily(op);
+  return family ? family->getOverlap(op, operand) : std::nullopt;
+}

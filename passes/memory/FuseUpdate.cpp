@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "Dispatches.h"
+#include "MemoryModel.h"
+#include "tte/Passes/Overlap.h"
 #include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
@@ -9,6 +11,22 @@ namespace tte {
 #define GEN_PASS_DEF_FUSEUPDATE
 #include "tte/Passes/Passes.h.inc"
 } // namespace tte
+
+/// Whether the update of `parameter`, were it one with `weightGradient`, would keep the gradient of
+/// the output from being overwritten: the input gradient of the layer reads the old weight, hence
+/// comes first, and could lie over what both read. A smaller weight gradient is kept instead.
+static bool blocksInPlace(Operation *weightGradient, Value parameter) {
+  auto convolution = dyn_cast_or_null<Conv2DWeightGradOp>(weightGradient);
+  if (!convolution)
+    return false;
+  Value gradient = convolution.getGradient();
+  if (getStorageBytes(convolution.getType()) >= getStorageBytes(gradient.getType()))
+    return false;
+  return llvm::any_of(gradient.getUsers(), [&](Operation *user) {
+    return isa<Conv2DInputGradOp>(user) && llvm::is_contained(user->getOperands(), parameter) &&
+           getOverlap(user, /*operand=*/0);
+  });
+}
 
 /// Whether nothing outside of `chain` reads `value`, unless as the new value of a state.
 static bool isReadOnlyBy(Value value, const SetVector<Operation *> &chain) {
@@ -56,7 +74,8 @@ static SetVector<Operation *> getUpdateChain(SGDOp update) {
     gradient = isa<MomentumOp>(op) ? cast<MomentumOp>(op).getGradient()
                                    : cast<ScaleGradientOp>(op).getGradient();
   }
-  if (update.getUpdatePeriod() == 1)
+  if (update.getUpdatePeriod() == 1 &&
+      !blocksInPlace(gradient.getDefiningOp(), update.getParameter()))
     addGradient(gradient, chain);
   return chain;
 }

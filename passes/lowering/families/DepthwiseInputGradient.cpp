@@ -16,8 +16,9 @@ using namespace tte;
 namespace {
 
 constexpr int64_t realBytes = sizeof(float);
-/// Bytes of scratch from which on a plane is worked on in bands.
-constexpr int64_t largestPlane = 4096;
+/// Bytes of scratch from which on a plane is worked on in bands. With a stride the result is larger
+/// than the gradient and can lie over it only where the plane is whole.
+constexpr int64_t largestPlane = 4096, largestStridedPlane = 8192;
 /// Sums that stay in registers beside a row of weights and what they are multiplied with.
 constexpr int64_t sumsInRegisters = 8;
 /// Registers for f32 of the targets that load several at once, less two for temporaries.
@@ -63,7 +64,8 @@ Plane getPlane(const ConvShape &shape) {
   plane.rows = rows.output;
   plane.firstRow = 0;
   int64_t band = llvm::alignTo(rows.input, rows.stride);
-  while (plane.getBytes() > largestPlane && band > rows.stride) {
+  int64_t largest = rows.stride == 1 ? largestPlane : largestStridedPlane;
+  while (plane.getBytes() > largest && band > rows.stride) {
     band = llvm::alignTo(band / 2, rows.stride);
     plane.bandRows = band;
     plane.firstRow = getSource(rows, 0, rows.kernel - 1);
@@ -352,9 +354,12 @@ class DepthwiseInputGradientFamily : public OpFamily<Conv2DInputGradOp> {
   }
   std::optional<Overlap> getOverlap(Operation *root, unsigned operand) const override {
     ConvShape shape = getConvShape(cast<Conv2DInputGradOp>(root));
-    bool isSameSize =
-        shape.rows.input == shape.rows.output && shape.columns.input == shape.columns.output;
-    if (operand != 0 || !isSameSize || shape.rows.stride != 1 || shape.columns.stride != 1)
+    // Rows of another size lie elsewhere: only what is gathered at once may be overwritten.
+    bool hasSameRows = shape.rows.stride == 1 && shape.columns.stride == 1 &&
+                       shape.rows.input == shape.rows.output &&
+                       shape.columns.input == shape.columns.output;
+    bool isGathered = shape.batch == 1 && getPlane(shape).bandRows == shape.rows.input;
+    if (operand != 0 || !(hasSameRows || isGathered))
       return std::nullopt;
     return Overlap{Overlap::Traversal::Exact, 0};
   }

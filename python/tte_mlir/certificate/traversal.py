@@ -32,6 +32,10 @@ _ELEMENTWISE = {
     "tte.sgd_residual": (0, 1, 2),
 }
 _NEVER = -1
+# Sizes in bytes at which input gradients change how they work.
+_LARGEST_PANEL = 4096  # converted weights of a tile of at most so many input channels
+_WIDEST_TILE = 16
+_LARGEST_PLANE = 8192  # of a channel's gradient, for depthwise convolutions with a stride
 
 
 @dataclass(frozen=True)
@@ -270,16 +274,42 @@ def _once(op: ir.Operation) -> Clock:
     return Clock(np.arange(_elements(op.results[0].type)), {}, is_ordered=False)
 
 
-def _depthwise_input_grad(op: ir.Operation) -> Clock | None:
-    """Channel by channel where the sizes agree: rows of the gradient are gathered before those of
-    the result are written at their place. In which order channels come is not known."""
-    gradient, result = _shape(op.operands[0]), _shape(op.results[0])
-    groups = ir.IntegerAttr(op.attributes["groups"]).value
-    is_depthwise = groups == gradient[3] == result[3]
-    if not is_depthwise or gradient != result or _integers(op, "strides") != [1, 1]:
-        return None
-    channels = np.broadcast_to(np.arange(result[3]), result).reshape(-1)
-    return Clock(2 * channels + 1, {0: 2 * channels}, is_ordered=False)
+def _conv2d_input_grad(op: ir.Operation) -> Clock | None:
+    source, result = _shape(op.operands[0]), _shape(op.results[0])
+    if ir.IntegerAttr(op.attributes["groups"]).value == source[3] == result[3]:
+        return _depthwise_input_grad(op, source, result)
+    return _pointwise_input_grad(op)
+
+
+def _pointwise_input_grad(op: ir.Operation) -> Clock | None:
+    """Every element once, unless the output channels are worked on in chunks: then the result holds
+    partial sums in between."""
+    outputs = _shape(op.operands[0])[-1]
+    return _once(op) if 4 * _WIDEST_TILE * outputs <= _LARGEST_PANEL else None
+
+
+def _depthwise_input_grad(
+    op: ir.Operation, source: tuple[int, ...], result: tuple[int, ...]
+) -> Clock:
+    """Channel after channel (image after image for each part of the weight), each row by row. A
+    row of the gradient is gathered by the time of the result row above which it lies; all at once
+    where the stride is not 1 and the channel's plane is small. In which order channels come is not
+    relied on."""
+    images, rows, _, channels = result
+    turns = np.empty((images, channels), np.int64)
+    turn = first = 0
+    for weight in list(op.operands)[1:]:
+        size = _shape(weight)[3]
+        turns[:, first : first + size] = turn + np.arange(images * size).reshape(images, size)
+        turn, first = turn + images * size, first + size
+    starts = turns[:, None, None, :] * rows
+    writes = np.broadcast_to(starts + np.arange(rows)[None, :, None, None], result)
+    stride, kernel = _integers(op, "strides")[0], _shape(op.operands[1])
+    plane = 4 * (source[1] * (source[2] + kernel[1]) + kernel[0] * kernel[1])
+    is_whole = stride > 1 and plane <= _LARGEST_PLANE
+    gathered = np.minimum(np.arange(source[1]) * stride, rows - 1) * (not is_whole)
+    reads = np.broadcast_to(starts + gathered[None, :, None, None], source)
+    return Clock(writes.reshape(-1), {0: reads.reshape(-1)}, is_ordered=False)
 
 
 _ROOTS: dict[str, Callable[[ir.Operation], Clock | None]] = {
@@ -287,8 +317,9 @@ _ROOTS: dict[str, Callable[[ir.Operation], Clock | None]] = {
     "tte.avg_pool2d_grad": _pool_grad,
     "tte.bias_grad": _once,
     "tte.clamp_mask": _clamp_mask,
-    "tte.conv2d_input_grad": _depthwise_input_grad,
+    "tte.conv2d_input_grad": _conv2d_input_grad,
     "tte.conv2d_weight_grad": _once,
+    "tte.dense_input_grad": _pointwise_input_grad,
     "tte.dense_weight_grad": _once,
     "tte.max_pool2d": _pool,
     "tte.reshape": _reshape,

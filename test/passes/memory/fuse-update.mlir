@@ -94,3 +94,17 @@ func.func @batch(%w: tensor<4x2xf32>, %sum: tensor<4x2xf32>, %x: tensor<1x4x!act
     : (tensor<4x2xf32>, tensor<4x2xf32>, tensor<f32>, tensor<i32>) -> tensor<4x2xf32>
   return %2, %1 : tensor<4x2xf32>, tensor<4x2xf32>
 }
+
+// The input gradient of a depthwise convolution may lie over the gradient of the output, once the
+// weight gradient, which is smaller, has read that.
+// CHECK-LABEL: @in_place
+func.func @in_place(%w: tensor<3x3x1x2xf32>, %x: tensor<1x8x8x2xf32>, %g: tensor<1x8x8x2xf32>, %rate: tensor<f32>, %step: tensor<i32>) -> (tensor<3x3x1x2xf32>, tensor<1x8x8x2xf32>) {
+  // CHECK: %[[GRADIENT:.*]] = tte.conv2d_weight_grad
+  // CHECK-NEXT: tte.dispatch plain update ({{.*}} = %[[GRADIENT]]
+  // CHECK-NEXT: sgd
+  %0 = tte.conv2d_input_grad %g weights(%w) padding [1, 1, 1, 1] groups 2 : (tensor<1x8x8x2xf32>, tensor<3x3x1x2xf32>) -> tensor<1x8x8x2xf32>
+  %1 = tte.conv2d_weight_grad %x, %g padding [1, 1, 1, 1] groups 2 : (tensor<1x8x8x2xf32>, tensor<1x8x8x2xf32>) -> tensor<3x3x1x2xf32>
+  %2 = tte.sgd %w, %1 rate %rate step %step nearest stream 7
+    : (tensor<3x3x1x2xf32>, tensor<3x3x1x2xf32>, tensor<f32>, tensor<i32>) -> tensor<3x3x1x2xf32>
+  return %2, %0 : tensor<3x3x1x2xf32>, tensor<1x8x8x2xf32>
+}

@@ -61,6 +61,12 @@ def FuseUpdate : Pass<"tte-fuse-update", "::mlir::func::FuncOp"> {
     never exists as a whole. Where a batch accumulates, gradient and `tte.accumulate`
     become one, and the update, which runs more rarely, another. Otherwise the scaling joins the update, or the update stands alone.
 
+    One gradient stays apart: that of a weight whose layer has an input gradient
+    that may lie over what both read (`getOverlap`). The update waits for all
+    readers of the old weight, the input gradient among them; computed with the
+    update, the weight gradient would need its operand longer than that. It is
+    kept instead where it is the smaller of the two.
+
     ```mlir
     %0 = tte.dense_weight_grad %x, %g : (tensor<1x8xf32>, tensor<1x4xf32>) -> tensor<8x4xf32>
     %1 = tte.sgd %w, %0 rate %rate step %step nearest stream 0

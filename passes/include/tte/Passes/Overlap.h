@@ -7,6 +7,10 @@
 #include <cstdint>
 #include <optional>
 
+namespace mlir {
+class Operation;
+}
+
 namespace tte {
 
 class DispatchOp;
@@ -42,6 +46,9 @@ std::optional<Overlap> intersect(std::optional<Overlap> lhs, std::optional<Overl
 /// disjoint. Holds for the kernels of every target. Each answers for itself: the operand dies with
 /// the dispatch, and all other values that live then are disjoint from both.
 std::optional<Overlap> getOverlap(DispatchOp dispatch, unsigned operand, unsigned result);
+
+/// The same for the one result of a kernel that computes `op` alone.
+std::optional<Overlap> getOverlap(mlir::Operation *op, unsigned operand);
 
 } // namespace tte
 
