@@ -68,9 +68,7 @@ def test_what_is_not_read_again_is_dead(name):
     program = read(module)
     (function,) = (f for f in program.functions if f.name == name)
     (op,) = (
-        op
-        for op in module.body
-        if op.operation.name == "func.func" and op.sym_name.value == name
+        op for op in module.body if op.operation.name == "func.func" and op.sym_name.value == name
     )
     expected = needed_bytes(function, program.arena_bytes)
     ranges = dead_ranges(op, program.arena_bytes)

@@ -389,9 +389,7 @@ def compile_library(program: Program, kernels: Path, target: Target, directory: 
     for source in (directory / f"{program.name}.c", *(runtime / s for s in RUNTIME_SOURCES)):
         compiled.append(directory / f"{source.stem}.o")
         include = (f"-I{directory}", f"-I{runtime}")
-        toolchain.run(
-            compiler, *flags, *include, "-c", str(source), "-o", str(compiled[-1])
-        )
+        toolchain.run(compiler, *flags, *include, "-c", str(source), "-o", str(compiled[-1]))
     wanted = set().union(*map(objects.undefined, compiled))
     given = set().union(*map(objects.defined, compiled)) | target.helpers
     if missing := sorted(wanted - given):

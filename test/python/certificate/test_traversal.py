@@ -12,7 +12,7 @@ PLAN = (
     "builtin.module(func.func(tte-form-dispatches,tte-schedule),tte-plan-memory{arena-alignment=4})"
 )
 Q = "!quant.uniform<i8:f32, 0.5:3>"
-W = "!quant.uniform<i8<-127:127>:f32:3, {0.5, 0.25, 0.5}>"
+F = "tensor<64xf32>"
 
 
 def program(operand: str, op: str, result: str, rest: str = "") -> str:
@@ -43,9 +43,9 @@ def depthwise_grad(gradient: int, size: int, kernel: int, stride: int = 1, image
 
 
 CASES = {
-    "clamp": program("tensor<64xf32>", "tte.clamp %x <0.0, 6.0> : tensor<64xf32>", "tensor<64xf32>"),
-    "widen": unary("dequantize", f"tensor<64x{Q}>", "tensor<64xf32>"),
-    "narrow": unary("quantize", "tensor<64xf32>", f"tensor<64x{Q}>"),
+    "clamp": program(F, f"tte.clamp %x <0.0, 6.0> : {F}", F),
+    "widen": unary("dequantize", f"tensor<64x{Q}>", F),
+    "narrow": unary("quantize", F, f"tensor<64x{Q}>"),
     "slice": unary("slice", "tensor<8x16xf32>", "tensor<3x5xf32>", "offsets [2, 7]"),
     "slice_of_one": unary("slice", "tensor<16xf32>", "tensor<1xf32>", "offsets [9]"),
     "mask": unary("clamp_mask", "tensor<60xf32>", "tensor<8xi8>", "<0.0, 6.0>"),
@@ -56,7 +56,9 @@ CASES = {
     "smooth_one_channel": unary(
         "avg_pool2d", image(5, 6, 1), image(5, 6, 1), "kernel [3, 3] padding [1, 1, 1, 1]"
     ),
-    "unpool": unary("avg_pool2d_grad", image(3, 2, 3), image(6, 4, 3), "kernel [2, 2] strides [2, 2]"),
+    "unpool": unary(
+        "avg_pool2d_grad", image(3, 2, 3), image(6, 4, 3), "kernel [2, 2] strides [2, 2]"
+    ),
     "unpool_overlapping": unary(
         "avg_pool2d_grad", image(4, 4, 2), image(4, 4, 2), "kernel [3, 3] padding [1, 1, 1, 1]"
     ),
