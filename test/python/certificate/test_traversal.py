@@ -77,7 +77,7 @@ def extent(operand: Span, result: Span, distance: int) -> int:
 
 
 def smallest_extent(kernel: Kernel, operand: Span, result: Span) -> int:
-    walk = kernel.walk()
+    walk = kernel.walk(0)
     distances = range(-operand.size, result.size + 1)
     return min(
         extent(operand, result, distance)
