@@ -4,6 +4,7 @@
 !y = !quant.uniform<i8:f32, 0.05:-5>
 !w2 = !quant.uniform<i8<-127:127>:f32:3, {0.01, 0.02}>
 !w8 = !quant.uniform<i8<-127:127>:f32:3, {0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.08}>
+!b16 = !quant.uniform<i32:f32:0, {0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.08, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.08}>
 !b8 = !quant.uniform<i32:f32:0, {0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.08}>
 
 // The update of the bias stands behind a reader of the block's result: the block runs before both.
@@ -36,6 +37,26 @@ func.func @block(%g: tensor<1x4x4x2xf32>, %p: tensor<1x1x8x2x!w2>, %d: tensor<3x
   %8 = tte.scale_gradient %7 by scale of !b8 to the -1 : tensor<8xf32>
   %9 = tte.sgd %b, %8 rate %rate step %step nearest stream 0 : (tensor<8x!b8>, tensor<8xf32>, tensor<f32>, tensor<i32>) -> tensor<8x!b8>
   return %9, %6 : tensor<8x!b8>, tensor<1x4x4x2xf32>
+}
+
+// Nothing needs the gradient of what the depthwise convolution reads. The weight of the projection
+// comes in two parts.
+// CHECK-LABEL: @last
+func.func @last(%g: tensor<1x4x4x2xf32>, %p: tensor<1x1x8x2x!w2>, %q: tensor<1x1x8x2x!w2>, %b: tensor<16x!b16> {tte.state = @b},
+    %saved: tensor<1x4x4x16x!y>, %rate: tensor<f32>, %step: tensor<i32>) -> (tensor<16x!b16> {tte.state = @b}) {
+  // CHECK-NEXT: tte.dispatch channel_group backward
+  // CHECK-NEXT: tte.conv2d_input_grad
+  // CHECK-NEXT: tte.clamp_grad
+  // CHECK-NEXT: tte.bias_grad
+  // CHECK-NEXT: tte.scale_gradient
+  // CHECK-NEXT: tte.sgd
+  // CHECK-NEXT: tte.yield
+  %0 = tte.conv2d_input_grad %g weights(%p, %q) : (tensor<1x4x4x2xf32>, tensor<1x1x8x2x!w2>, tensor<1x1x8x2x!w2>) -> tensor<1x4x4x16xf32>
+  %1 = tte.clamp_grad %0, %saved <-128.0, 127.0> : (tensor<1x4x4x16xf32>, tensor<1x4x4x16x!y>) -> tensor<1x4x4x16xf32>
+  %2 = tte.bias_grad %1 : (tensor<1x4x4x16xf32>) -> tensor<16xf32>
+  %3 = tte.scale_gradient %2 by scale of !b16 to the -1 : tensor<16xf32>
+  %4 = tte.sgd %b, %3 rate %rate step %step nearest stream 0 : (tensor<16x!b16>, tensor<16xf32>, tensor<f32>, tensor<i32>) -> tensor<16x!b16>
+  return %4 : tensor<16x!b16>
 }
 
 // Something outside needs the gradient of the expanded channels as a whole.
