@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import mlir.ir as ir
@@ -139,20 +139,27 @@ def _note_cost(module: ir.Module, notes: Notes, full: list[TrainingCost]) -> Non
 
 def lower(module: ir.Module, target: Target) -> ir.Module:
     """A copy of the planned module with its kernels as functions for `target`."""
-    lowered = ir.Module.parse(module.operation.get_asm(enable_debug_info=True), module.context)
+    lowered = _copy(module, module.body)
+    for name in module.operation.attributes:
+        lowered.operation.attributes[name] = module.operation.attributes[name]
     stages.run_step(lowered, target.lowering, "lowered")
     return lowered
 
 
+def _copy(module: ir.Module, ops: Iterable[ir.OpView]) -> ir.Module:
+    """A new module with copies of some of the ops of another."""
+    with ir.Location.unknown(module.context):
+        copy = ir.Module.create()
+    for op in ops:
+        copy.body.append(op.operation.clone())
+    return copy
+
+
 def kernel_sources(lowered: ir.Module) -> list[KernelSource]:
     """What `iree-compile` reads: the kernels of a lowered module."""
-    context = lowered.context
-    context.allow_unregistered_dialects = True
-    with ir.Location.unknown(context):
-        module = ir.Module.create()
-    for op in lowered.body:
-        if op.operation.name == "builtin.module":
-            module.body.append(op.operation.clone())
+    lowered.context.allow_unregistered_dialects = True
+    libraries = (op for op in lowered.body if op.operation.name == "builtin.module")
+    module = _copy(lowered, libraries)
     stages.run_step(module, "tte-export-hal", "exported")
     return read_sources(module)
 
