@@ -11,6 +11,7 @@ from pathlib import Path
 
 import mlir.ir as ir
 import numpy as np
+from accuracy.prefix import Features, PrefixedSimulator
 from accuracy.real_classifier import with_real_classifier
 from accuracy.tasks import CLASSES, Images, Task, batches, to_rgb
 
@@ -46,25 +47,47 @@ class DeviceTrainer:
         self, task: Task, images: Sequence[Images], held_out: Images, runs: Sequence[Run]
     ) -> list[float]:
         """Percent of `held_out` that is right after each run on its images."""
-        return [
-            self._accuracy(task, training, held_out, run)
-            for training, run in zip(images, runs, strict=True)
-        ]
+        accuracies = []
+        known = _Prefixes()
+        for training, run in zip(images, runs, strict=True):
+            simulator = PrefixedSimulator(_program(self, run.seed))
+            steps = known.of(simulator, "train_step", training)
+            judged = known.of(simulator, "infer", held_out)
+            trained = _train(simulator, task, steps, training, run)
+            accuracies.append(_percent_right(simulator, judged, held_out) if trained else 0.0)
+        return accuracies
 
-    def _accuracy(self, task: Task, images: Images, held_out: Images, run: Run) -> float:
-        simulator = _program(self, run.seed).simulator()
-        steps = batches(images, task.epochs, run.seed)
-        try:
-            for step, index in enumerate(steps):
-                rate = run.rate * (1 - step / len(steps))
-                simulator.train_step(to_rgb(images.x[index]), int(images.y[index]), rate)
-        except DeviceError:  # the loss is not finite: this rate diverges
-            return 0.0
-        right = sum(
-            int(np.argmax(simulator.infer(to_rgb(image)))) == label
-            for image, label in zip(held_out.x, held_out.y, strict=True)
-        )
-        return 100 * float(right) / len(held_out)
+
+class _Prefixes:
+    """What the frozen prefix makes of images, kept for all seeds: they share its weights."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, int], list[Features]] = {}
+
+    def of(self, simulator: PrefixedSimulator, function: str, images: Images) -> list[Features]:
+        key = (function, id(images))
+        if key not in self._known:
+            self._known[key] = [simulator.prefix(function, to_rgb(image)) for image in images.x]
+        return self._known[key]
+
+
+def _train(
+    simulator: PrefixedSimulator, task: Task, features: list[Features], images: Images, run: Run
+) -> bool:
+    """Trains; false where the loss stops being finite, as it does at too high a rate."""
+    steps = batches(images, task.epochs, run.seed)
+    try:
+        for step, index in enumerate(steps):
+            rate = run.rate * (1 - step / len(steps))
+            simulator.train_step(features[index], int(images.y[index]), rate)
+    except DeviceError:
+        return False
+    return True
+
+
+def _percent_right(simulator: PrefixedSimulator, features: list[Features], images: Images) -> float:
+    predictions = [int(np.argmax(simulator.infer(one))) for one in features]
+    return 100 * float(np.mean(np.equal(predictions, images.y)))
 
 
 @functools.lru_cache(6)
