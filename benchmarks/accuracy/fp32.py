@@ -202,7 +202,8 @@ class _FrozenDepthwise(torch.autograd.Function):
             spread = gradient.new_zeros(*gradient.shape[:2], *extents)
             spread[:, :, :: ctx.stride, :: ctx.stride] = gradient
         before = [k - 1 - p for k, p in zip(kernel, ctx.padding, strict=True)]
-        after = [n + k - 1 - b - e for n, k, b, e in zip(size, kernel, before, spread.shape[2:])]
+        sizes = zip(size, kernel, before, spread.shape[2:], strict=True)
+        after = [n + k - 1 - b - extent for n, k, b, extent in sizes]
         spread = functional.pad(spread, (before[1], after[1], before[0], after[0]))
         x = functional.conv2d(spread, weight.flip(2, 3), groups=len(weight))
         return x, None, None, None

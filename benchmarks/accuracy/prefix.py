@@ -24,7 +24,7 @@ from tte_mlir.report.plan import FunctionPlan
 Features = list[np.ndarray]
 """What lives in the arena behind a prefix: bytes of one or more values."""
 
-_ABI_VERSION = 1
+_ABI_VERSION = 2
 _CALL_BYTES = 8
 
 
@@ -58,7 +58,7 @@ class _Program(ctypes.Structure):
         ("model_hash", ctypes.c_uint64),
         ("query", ctypes.c_void_p),
         *((name, ctypes.c_uint32) for name in ("kernel_count", "arena_alignment")),
-        *((name, ctypes.c_uint32) for name in ("state_alignment", "state_bytes")),
+        *((name, ctypes.c_uint32) for name in ("state_alignment", "state_bytes", "initial_bytes")),
         *((name, ctypes.c_void_p) for name in ("initial_state", "flash")),
         *((name, ctypes.c_void_p) for name in ("bindings", "push_constants")),
         ("infer", _Function),
@@ -104,7 +104,7 @@ def _given(call: ir.OpView) -> Iterator[bool]:
 
 
 def _cut(calls: int, plan: FunctionPlan) -> Cut:
-    live = [value for value in plan.values if value.first < calls <= value.last]
+    live = [v for v in plan.values if (v.first < calls or v.phase == "input") and calls <= v.last]
     return Cut(calls, tuple((value.offset, value.end) for value in live))
 
 
