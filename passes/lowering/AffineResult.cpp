@@ -33,12 +33,20 @@ Value AffineResult::getInitial(Index channel, int64_t lanes) {
   return isQuantized() ? kernel.i32(0, lanes) : kernel.f32(0, lanes);
 }
 
-Value AffineResult::finish(Value accumulator, Index channel) {
+SmallVector<Value> AffineResult::loadFactors(Index channel, int64_t lanes) {
   if (rescale)
-    return rescale->apply(accumulator, channel);
+    return rescale->loadFactors(channel, lanes);
+  if (scales)
+    return {kernel.loadTable(*scales, channel, lanes)};
+  return {};
+}
+
+Value AffineResult::finish(Value accumulator, ArrayRef<Value> factors) {
+  if (rescale)
+    return rescale->apply(accumulator, factors);
   if (scales)
     accumulator = arith::MulFOp::create(kernel.builder, kernel.loc, kernel.toFloat(accumulator),
-                                        kernel.loadTable(*scales, channel, getLanes(accumulator)));
+                                        factors.front());
   return kernel.clamp(accumulator, bounds.lower, bounds.upper);
 }
 

@@ -17,8 +17,17 @@ public:
   int64_t getInputZeroPoint() const { return inputZeroPoint; }
   /// What the accumulators of output channels start with.
   mlir::Value getInitial(Index channel, int64_t lanes);
+  /// What `finish` needs of `lanes` channels.
+  llvm::SmallVector<mlir::Value> loadFactors(Index channel, int64_t lanes);
   /// The result of finished accumulators.
-  mlir::Value finish(mlir::Value accumulator, Index channel);
+  mlir::Value finish(mlir::Value accumulator, llvm::ArrayRef<mlir::Value> factors);
+  mlir::Value finish(mlir::Value accumulator, Index channel) {
+    return finish(accumulator, loadFactors(channel, getLanes(accumulator)));
+  }
+
+  /// Null where there is none.
+  mlir::Value getBias() const { return bias; }
+  std::optional<Table> getTriples() const { return rescale ? rescale->getTriples() : std::nullopt; }
 
 private:
   KernelEmitter &kernel;

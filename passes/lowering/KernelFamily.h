@@ -30,6 +30,9 @@ public:
   virtual std::optional<Overlap> getOverlap(mlir::Operation *root, unsigned operand) const {
     return std::nullopt;
   }
+  /// Whether the kernel reads operand `operand` of the root, an int8 weight, as `PairPacking` where
+  /// it is marked so (see `isPacked`).
+  virtual bool takesPackedWeight(mlir::Operation *root, unsigned operand) const { return false; }
   /// How the kernel visits the elements of the root's result. Operands of the elementwise ops
   /// beside the root are read as an element is finished.
   virtual Visits getVisits(mlir::Operation *root) const { return Visits::Unknown; }

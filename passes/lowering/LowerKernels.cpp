@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "KernelLibrary.h"
+#include "PackedWeights.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -56,6 +57,8 @@ struct LowerKernelsPass : tte::impl::LowerKernelsBase<LowerKernelsPass> {
 
   void runOnOperation() override {
     ModuleOp module = getOperation();
+    if (dsp)
+      packWeights(module);
     DenseMap<SymbolRefAttr, Replacement> lowered;
     for (ModuleOp library : module.getOps<ModuleOp>())
       if (failed(lowerLibrary(library, lowered)))

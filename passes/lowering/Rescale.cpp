@@ -27,63 +27,81 @@ FixedPoint tte::getFixedPoint(double value) {
 Rescale::Rescale(KernelEmitter &kernel, ArrayRef<double> factors, int64_t zeroPoint, Bounds bounds)
     : kernel(kernel), bounds(bounds), zeroPoint(zeroPoint), perChannel(factors.size() > 1) {
   SmallVector<FixedPoint> points = llvm::map_to_vector(factors, getFixedPoint);
-  auto column = [&](function_ref<int32_t(FixedPoint)> entry) {
-    return kernel.addTable(llvm::map_to_vector(points, entry));
-  };
-  multipliers = column([](FixedPoint point) { return point.multiplier; });
   highWordSuffices = llvm::all_of(points, [](FixedPoint point) { return point.shift >= 33; });
-  if (!highWordSuffices) {
-    shifts = column([](FixedPoint point) { return point.shift; });
+  SmallVector<SmallVector<int32_t>> columns;
+  auto addColumn = [&](function_ref<int32_t(FixedPoint)> entry) {
+    columns.push_back(llvm::map_to_vector(points, entry));
+  };
+  addColumn([](FixedPoint point) { return point.multiplier; });
+  if (highWordSuffices) {
+    // The zero point joins the rounding constant where it cannot overflow there.
+    bool foldZeroPoint = llvm::all_of(points, [](FixedPoint point) { return point.shift <= 54; });
+    addColumn([&](FixedPoint point) -> int32_t {
+      int32_t shift = point.shift - 32;
+      return (1 << (shift - 1)) + (foldZeroPoint ? int32_t(zeroPoint) * (1 << shift) : 0);
+    });
+    addColumn([](FixedPoint point) { return point.shift - 32; });
+    if (foldZeroPoint)
+      this->zeroPoint = 0;
+  } else {
+    addColumn([](FixedPoint point) { return point.shift; });
+  }
+  addTables(columns);
+}
+
+void Rescale::addTables(ArrayRef<SmallVector<int32_t>> columns) {
+  if (kernel.target.vectorWidth > 1) {
+    for (ArrayRef<int32_t> column : columns)
+      factorTables.push_back(kernel.addTable(column));
     return;
   }
-  // The zero point joins the rounding constant where it cannot overflow there.
-  bool foldZeroPoint = llvm::all_of(points, [](FixedPoint point) { return point.shift <= 54; });
-  roundings = column([&](FixedPoint point) -> int32_t {
-    int32_t shift = point.shift - 32;
-    return (1 << (shift - 1)) + (foldZeroPoint ? int32_t(zeroPoint) * (1 << shift) : 0);
+  SmallVector<int32_t> entries;
+  for (size_t channel = 0; channel < columns.front().size(); ++channel)
+    for (ArrayRef<int32_t> column : columns)
+      entries.push_back(column[channel]);
+  Table table = kernel.addTable(entries);
+  factorStride = columns.size();
+  for (size_t i = 0; i < columns.size(); ++i)
+    factorTables.push_back({table.buffer, table.offset + int64_t(i)});
+}
+
+SmallVector<Value> Rescale::loadFactors(Index channel, int64_t lanes) {
+  return llvm::map_to_vector(factorTables, [&](Table table) -> Value {
+    if (perChannel)
+      return kernel.loadTable(table, kernel.mul(channel, factorStride), lanes);
+    return kernel.splat(kernel.loadTable(table, 0), lanes);
   });
-  shifts = column([](FixedPoint point) { return point.shift - 32; });
-  if (foldZeroPoint)
-    this->zeroPoint = 0;
 }
 
-Value Rescale::loadFactor(Table table, Index channel, int64_t lanes) {
-  if (perChannel)
-    return kernel.loadTable(table, channel, lanes);
-  return kernel.splat(kernel.loadTable(table, 0), lanes);
-}
-
-Value Rescale::apply(Value accumulator, Index channel) {
-  return highWordSuffices ? applyHigh(accumulator, channel) : applyWide(accumulator, channel);
+Value Rescale::apply(Value accumulator, ArrayRef<Value> factors) {
+  return highWordSuffices ? applyHigh(accumulator, factors) : applyWide(accumulator, factors);
 }
 
 // acc * m = high * 2^32 + low with 0 <= low < 2^32. For shift >= 33 the rounding constant is a
 // multiple of 2^32, so low never decides: (acc * m + 2^(shift-1)) >> shift is exactly
 // (high + 2^(shift-33)) >> (shift - 32).
-Value Rescale::applyHigh(Value accumulator, Index channel) {
+Value Rescale::applyHigh(Value accumulator, ArrayRef<Value> factors) {
   OpBuilder &builder = kernel.builder;
   int64_t lanes = getLanes(accumulator);
-  Value multiplier = loadFactor(multipliers, channel, lanes);
   Value high =
-      arith::MulSIExtendedOp::create(builder, kernel.loc, accumulator, multiplier).getHigh();
-  Value rounded =
-      arith::AddIOp::create(builder, kernel.loc, high, loadFactor(roundings, channel, lanes));
-  Value result =
-      arith::ShRSIOp::create(builder, kernel.loc, rounded, loadFactor(shifts, channel, lanes));
+      arith::MulSIExtendedOp::create(builder, kernel.loc, accumulator, factors[0]).getHigh();
+  Value rounded = arith::AddIOp::create(builder, kernel.loc, high, factors[1]);
+  Value result = arith::ShRSIOp::create(builder, kernel.loc, rounded, factors[2]);
   if (zeroPoint)
     result = arith::AddIOp::create(builder, kernel.loc, result, kernel.i32(zeroPoint, lanes));
+  if (kernel.target.dsp && bounds.lower == -128 && bounds.upper == 127)
+    return kernel.armIntrinsic("ssat", {result, kernel.i32(8)});
   return kernel.clamp(result, bounds.lower, bounds.upper);
 }
 
-Value Rescale::applyWide(Value accumulator, Index channel) {
+Value Rescale::applyWide(Value accumulator, ArrayRef<Value> factors) {
   OpBuilder &builder = kernel.builder;
   Location loc = kernel.loc;
   int64_t lanes = getLanes(accumulator);
   Type wide = kernel.laneType(builder.getI64Type(), lanes);
   auto extend = [&](Value value) { return arith::ExtSIOp::create(builder, loc, wide, value); };
-  Value shift = extend(loadFactor(shifts, channel, lanes));
-  Value product = arith::MulIOp::create(builder, loc, extend(accumulator),
-                                        extend(loadFactor(multipliers, channel, lanes)));
+  Value shift = extend(factors[1]);
+  Value product = arith::MulIOp::create(builder, loc, extend(accumulator), extend(factors[0]));
   Value one = extend(kernel.i32(1, lanes));
   Value half =
       arith::ShLIOp::create(builder, loc, one, arith::SubIOp::create(builder, loc, shift, one));

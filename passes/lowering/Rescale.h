@@ -19,12 +19,18 @@ FixedPoint getFixedPoint(double value);
 class Rescale {
 public:
   Rescale(KernelEmitter &kernel, llvm::ArrayRef<double> factors, int64_t zeroPoint, Bounds bounds);
-  mlir::Value apply(mlir::Value accumulator, Index channel);
+  /// The factors of `lanes` channels, for `apply`.
+  llvm::SmallVector<mlir::Value> loadFactors(Index channel, int64_t lanes);
+  mlir::Value apply(mlir::Value accumulator, llvm::ArrayRef<mlir::Value> factors);
+  /// The table of the factors, where these are three words a channel.
+  std::optional<Table> getTriples() const {
+    return perChannel && factorStride == 3 ? std::optional(factorTables.front()) : std::nullopt;
+  }
 
 private:
-  mlir::Value applyHigh(mlir::Value accumulator, Index channel);
-  mlir::Value applyWide(mlir::Value accumulator, Index channel);
-  mlir::Value loadFactor(Table table, Index channel, int64_t lanes);
+  void addTables(llvm::ArrayRef<llvm::SmallVector<int32_t>> columns);
+  mlir::Value applyHigh(mlir::Value accumulator, llvm::ArrayRef<mlir::Value> factors);
+  mlir::Value applyWide(mlir::Value accumulator, llvm::ArrayRef<mlir::Value> factors);
 
   KernelEmitter &kernel;
   Bounds bounds;
@@ -32,7 +38,10 @@ private:
   bool perChannel;
   /// All shifts are 33 or more: the high word of the product suffices.
   bool highWordSuffices;
-  Table multipliers, roundings, shifts;
+  /// Multipliers, rounding constants (where the high word suffices) and shifts: a channel's
+  /// beside each other for scalar code, each a row of their own for vectors.
+  llvm::SmallVector<Table> factorTables;
+  int64_t factorStride = 1;
 };
 
 } // namespace tte

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Sequence
@@ -217,6 +218,7 @@ def _compile_kernels(
         compile_kernels(pipeline.kernel_sources(module), target, name)
         for target, module in lowered.items()
     ]
+    fingerprint = hashlib.sha256(planned.operation.get_asm().encode()).digest()
     return {
         target.name: (
             export_program(
@@ -227,6 +229,7 @@ def _compile_kernels(
                 recipe.input.offset,
                 _schedule(recipe),
                 poison,
+                fingerprint,
             ),
             kernels.path,
         )

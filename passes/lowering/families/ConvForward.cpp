@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// Convolutions (not depthwise) and dense layers: a tile of pixels x output channels accumulates
-// outer products over the taps and input channels.
+// Convolutions (not depthwise) and dense layers: quantized ones without groups by row kernels;
+// for the others a tile of pixels x output channels accumulates outer products over
+// the taps and input channels.
 #include "../AffineResult.h"
 #include "../ConvShape.h"
 #include "../KernelFamily.h"
+#include "../KernelResult.h"
+#include "../PackedWeights.h"
+#include "../RowKernels.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 using namespace mlir;
 using namespace tte;
@@ -34,10 +37,8 @@ public:
     }
     // sum (x - z) * w = sum x * w - z * sum w: one sum for all pixels, where no tap is outside.
     int64_t pixels = shape.batch * rows.count * columns.count;
-    usesPairs = kernel.target.dsp && affine.isQuantized() &&
-                shape.groupInputs() * shape.columns.kernel >= 8;
-    foldsZeroPoint = !usesPairs && affine.getInputZeroPoint() && pixels >= 8 && rows.isInside() &&
-                     columns.isInside();
+    foldsZeroPoint =
+        affine.getInputZeroPoint() && pixels >= 8 && rows.isInside() && columns.isInside();
     zeroPoint = foldsZeroPoint ? 0 : affine.getInputZeroPoint();
   }
 
@@ -51,8 +52,6 @@ private:
   SmallVector<Value> accumulate(SmallVector<Value> sums, const Segment &segment,
                                 ArrayRef<Index> pixels, Index kernelRow, Index channel,
                                 int64_t count, int64_t lanes);
-  SmallVector<Value> accumulateQuad(SmallVector<Value> sums, Value weights, Index weight,
-                                    ArrayRef<Index> elements);
   SmallVector<Segment> getSegments(int64_t tapBegin, int64_t tapEnd);
   int64_t getRowStride(const WeightPart &part) {
     return shape.columns.kernel * part.size * shape.outputChannels;
@@ -64,7 +63,6 @@ private:
   AffineResult &affine;
   Axis rows, columns;
   SmallVector<WeightPart> parts;
-  bool usesPairs; ///< products of pairs of 16-bit integers
   bool foldsZeroPoint;
   int64_t zeroPoint;
   Tile tile;
@@ -77,9 +75,6 @@ void ConvForward::emit() {
   // Loads per step: one a pixel (and its zero point), one a vector of channels.
   int64_t channels = std::max<int64_t>(shape.groupOutputs() / lanes, 1);
   tile = chooseTile(columns.count, channels, accumulators, zeroPoint ? 2 : 1, 1);
-  // Pairs: a weight word serves two channels, and registers hold three pixels.
-  if (usesPairs)
-    tile = {columns.count > 4 ? 3 : 2, 2};
   kernel.loop(0, shape.groups, 1, [&](Index group) {
     kernel.loopTiles(shape.groupOutputs(), tile.columns, lanes,
                      [&](Index output, int64_t count, int64_t lanes) {
@@ -158,56 +153,7 @@ SmallVector<Value> ConvForward::accumulate(SmallVector<Value> sums, const Segmen
     }
     return next;
   };
-  if (!usesPairs || count != 2)
-    return kernel.loopUnrolled(segment.length, kernel.target.getUnroll(segment.length), sums, step);
-  int64_t quads = segment.length / 4;
-  sums =
-      kernel.loopUnrolled(quads, quads % 2 ? 1 : 2, sums, [&](Index quad, ArrayRef<Value> carried) {
-        Index begin = kernel.mul(quad, 4);
-        Index weight = kernel.add(kernel.mul(begin, shape.outputChannels), firstWeight);
-        SmallVector<Index> elements = llvm::map_to_vector(
-            pixels, [&](Index pixel) { return kernel.add(pixel, begin) + segment.input; });
-        return accumulateQuad(SmallVector<Value>(carried), segment.part->buffer, weight, elements);
-      });
-  for (int64_t rest = quads * 4; rest < segment.length; ++rest)
-    sums = step(rest, sums);
-  return sums;
-}
-
-/// The products of four inputs with the weights of two channels: smlad takes the inputs 0 and 2,
-/// then 1 and 3, as sxtb16 widens the bytes of a word.
-SmallVector<Value> ConvForward::accumulateQuad(SmallVector<Value> sums, Value weights, Index weight,
-                                               ArrayRef<Index> elements) {
-  OpBuilder &builder = kernel.builder;
-  Location loc = kernel.loc;
-  auto rotate = [&](Value word) -> Value {
-    Value eight = kernel.i32(8);
-    return LLVM::FshrOp::create(builder, loc, word, word, eight);
-  };
-  // Bytes of rows i and i + 2: (w[i][0], w[i][1], w[i + 2][0], w[i + 2][1]).
-  auto loadRows = [&](int64_t i) -> Value {
-    Value low = kernel.loadPacked(weights, weight + i * shape.outputChannels, 16);
-    Value high = kernel.loadPacked(weights, weight + (i + 2) * shape.outputChannels, 16);
-    high = arith::ShLIOp::create(builder, loc, high, kernel.i32(16));
-    return arith::OrIOp::create(builder, loc, low, high);
-  };
-  int32_t negated = -zeroPoint;
-  Value offsets = kernel.i32(int32_t((uint32_t(negated) << 16) | (uint32_t(negated) & 0xffff)));
-  SmallVector<Value> words = llvm::map_to_vector(
-      elements, [&](Index element) { return kernel.loadPacked(input, element, 32); });
-  for (int64_t i : {0, 1}) {
-    Value rows = loadRows(i);
-    Value factors[] = {kernel.armIntrinsic("sxtb16", rows),
-                       kernel.armIntrinsic("sxtb16", rotate(rows))};
-    for (auto [p, word] : llvm::enumerate(words)) {
-      Value bytes = i ? rotate(word) : word;
-      Value x = zeroPoint ? kernel.armIntrinsic("sxtab16", {offsets, bytes})
-                          : kernel.armIntrinsic("sxtb16", bytes);
-      for (int64_t c : {0, 1})
-        sums[p * 2 + c] = kernel.armIntrinsic("smlad", {x, factors[c], sums[p * 2 + c]});
-    }
-  }
-  return sums;
+  return kernel.loopUnrolled(segment.length, kernel.target.getUnroll(segment.length), sums, step);
 }
 
 void ConvForward::emitPixels(Index image, Index row, Index column, int64_t count, const Run &run,
@@ -245,13 +191,50 @@ void ConvForward::emitPixels(Index image, Index row, Index column, int64_t count
   }
 }
 
+/// The rows of `op` where row kernels compute it.
+template <typename OpT> std::optional<ConvRows> getRows(OpT op) {
+  ConvShape shape = getConvShape(op);
+  if (!getQuantizedElement(op.getInput().getType()) || shape.groups != 1)
+    return std::nullopt;
+  SmallVector<int64_t> sizes = llvm::map_to_vector(op.getWeights(), [&](Value weight) {
+    return cast<RankedTensorType>(weight.getType()).getDimSize(op.getWeightAxis());
+  });
+  return ConvRows(shape, sizes, getZeroPoint(op.getInput().getType()));
+}
+
 template <typename OpT> class ConvForwardFamily : public OpFamily<OpT> {
+  int64_t getScratchBytes(Operation *root) const override {
+    std::optional<ConvRows> rows = getRows(cast<OpT>(root));
+    return rows ? rows->getScratchBytes() : 0;
+  }
+  std::optional<Overlap> getOverlap(Operation *root, unsigned operand) const override {
+    auto op = cast<OpT>(root);
+    std::optional<ConvRows> rows = getRows(op);
+    if (!rows || root->getOperand(operand) != op.getInput())
+      return std::nullopt;
+    return Overlap{Overlap::Traversal::Ascending, rows->getLag()};
+  }
+  bool takesPackedWeight(Operation *root, unsigned operand) const override {
+    return getRows(cast<OpT>(root)) &&
+           llvm::is_contained(cast<OpT>(root).getWeights(), root->getOperand(operand));
+  }
   void emit(OpT op, KernelEmitter &kernel) const override {
     int64_t axis = op.getWeightAxis();
     AffineResult affine(kernel, op.getInput(), op.getWeights(), op.getBias(), op.getResult(),
                         op.getClamp(), axis);
-    ConvShape shape = getConvShape(op);
-    ConvForward(kernel, shape, op.getInput(), op.getWeights(), axis, op.getResult(), affine).emit();
+    std::optional<ConvRows> rows = getRows(op);
+    if (!rows) {
+      ConvForward(kernel, getConvShape(op), op.getInput(), op.getWeights(), axis, op.getResult(),
+                  affine)
+          .emit();
+      return;
+    }
+    ConvRows::Operands operands{
+        {kernel.bufferOf(op.getInput())}, {}, kernel.getScratch(rows->getScratchBytes())};
+    for (Value weight : op.getWeights())
+      operands.weights.push_back({kernel.bufferOf(weight), isPacked(cast<BlockArgument>(weight))});
+    KernelResult result(kernel, affine, op.getResult());
+    rows->emit(kernel, operands, result);
   }
 };
 

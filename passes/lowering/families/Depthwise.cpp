@@ -5,6 +5,7 @@
 #include "../AffineResult.h"
 #include "../ConvShape.h"
 #include "../KernelFamily.h"
+#include "../KernelResult.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/ADT/DenseMap.h"
 
@@ -167,11 +168,35 @@ class DepthwiseForwardFamily : public OpFamily<Conv2DOp> {
     auto op = dyn_cast<Conv2DOp>(root);
     return op && op.isDepthwise();
   }
+  static std::optional<DepthwiseRows> getRows(Conv2DOp op) {
+    if (!getQuantizedElement(op.getInput().getType()))
+      return std::nullopt;
+    return DepthwiseRows::get(getConvShape(op), getZeroPoint(op.getInput().getType()));
+  }
+  int64_t getScratchBytes(Operation *root) const override {
+    std::optional<DepthwiseRows> rows = getRows(cast<Conv2DOp>(root));
+    return rows ? rows->getScratchBytes() : 0;
+  }
+  std::optional<Overlap> getOverlap(Operation *root, unsigned operand) const override {
+    auto op = cast<Conv2DOp>(root);
+    std::optional<DepthwiseRows> rows = getRows(op);
+    if (!rows || !rows->isInPlace() || root->getOperand(operand) != op.getInput())
+      return std::nullopt;
+    return Overlap{Overlap::Traversal::Exact, 0};
+  }
   void emit(Conv2DOp op, KernelEmitter &kernel) const override {
     ConvShape shape = getConvShape(op);
     AffineResult affine(kernel, op.getInput(), op.getWeights(), op.getBias(), op.getResult(),
                         op.getClamp(), op.getWeightAxis());
     SmallVector<WeightPart> parts = getParts(kernel, op.getWeights());
+    KernelResult result(kernel, affine, op.getResult());
+    std::optional<DepthwiseRows> known = getRows(op);
+    if (known) {
+      DepthwiseRows::Operands operands{
+          {kernel.bufferOf(op.getInput())}, parts, kernel.getScratch(known->getScratchBytes())};
+      known->emit(kernel, operands, result);
+      return;
+    }
     Axis rows = getForwardAxis(shape.rows), columns = getForwardAxis(shape.columns);
     Forward(kernel, shape, parts, rows, columns, op, affine).emit();
   }

@@ -61,11 +61,13 @@ def export_program(
     u8_offset: float,
     schedule: Schedule = _CONSTANT_RATE,
     poison: bool = False,
+    fingerprint: bytes = b"",
 ) -> Program:
     """Reads the module after `tte-lower-kernels`; see `package.Program` for the parts.
 
     `query_symbol` is the entry point of the compiled kernels; a raw uint8 pixel u of the input
-    stands for u * `u8_scale` + `u8_offset`. With `poison` the runtime overwrites what is dead.
+    stands for u * `u8_scale` + `u8_offset`. `fingerprint` is that of the planned module. With
+    `poison` the runtime overwrites what is dead.
     """
     layout = Layout.of(module)
     reader = _Reader(module, layout.arena_bytes if poison else None)
@@ -96,6 +98,7 @@ def export_program(
         schedule=schedule,
         flash_alignment=max(reader.flash.alignment, FLASH_ALIGNMENT),
         kernel_names=tuple(reader.ordinals),
+        fingerprint=fingerprint,
         **{
             role: _offset(roles[role])
             for role in ("label", "learning_rate", "loss", "step")

@@ -126,6 +126,7 @@ class Program:
     `label` (i32), `learning_rate` and `loss` (f32) are arena offsets; `step` (i32, completed
     steps) is an offset in the state. `query_symbol` is the entry point of the kernels' object,
     `kernel_names` are its functions in the order of their ordinals.
+    `fingerprint` tells networks apart; unlike calls and flash it is the same for every target.
     """
 
     name: str
@@ -147,6 +148,7 @@ class Program:
     step: int = 0
     schedule: Schedule = Schedule()
     kernel_names: tuple[str, ...] = ()
+    fingerprint: bytes = b""
 
     @property
     def nonzero_state(self) -> bytes:
@@ -167,8 +169,8 @@ class Program:
     def model_hash(self) -> int:
         """64 bits that bind a saved state to this network; the same for every target."""
         fields = (
-            (self.input, self.class_count, self.infer, self.train_step, self.step),
-            (self.initial_state, self.flash),
+            (self.input, self.class_count, self.train_step is not None, self.step),
+            (self.initial_state, self.fingerprint),
         )
         return int.from_bytes(hashlib.sha256(repr(fields).encode()).digest()[:8], "little")
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from mlir import ir
-from mlir.dialects import quant
 
 from ..dialects import tte
 
@@ -275,80 +274,6 @@ def _once(op: ir.Operation) -> Clock:
     return Clock(np.arange(_elements(op.results[0].type)), {}, is_ordered=False)
 
 
-def _conv2d(op: ir.Operation) -> Clock | None:
-    """Quantized convolutions stage what they read; others keep no order."""
-    source, result = _shape(op.operands[0]), _shape(op.results[0])
-    groups = ir.IntegerAttr(op.attributes["groups"]).value
-    if not _is_quantized(op.operands[0]):
-        return None
-    if groups == source[3] == result[3]:
-        return _depthwise(op, source, result)
-    return _by_blocks(op, source, result) if groups == 1 else None
-
-
-def _by_blocks(op: ir.Operation, source: tuple[int, ...], result: tuple[int, ...]) -> Clock:
-    """Some consecutive pixels of a row after others: their windows are read, then they are
-    written in all channels."""
-    images, _, columns, channels = result
-    together = _pixels_together(columns)
-    rows, lines = _taken(op, 0), _taken(op, 1)
-    last = np.full(source[:3], _NEVER)
-    writes = np.empty(result[:3], np.int64)
-    time = 0
-    for image in range(images):
-        for y, (top, bottom) in enumerate(rows):
-            for x in range(0, columns, together):
-                block = lines[x : x + together]
-                left, right = min(b for b, _ in block), max(e for _, e in block)
-                last[image, top:bottom, left:right] = time
-                writes[image, y, x : x + together] = time
-                time += 1
-    return Clock(
-        np.repeat(writes.reshape(-1), channels), {0: np.repeat(last.reshape(-1), source[3])}
-    )
-
-
-def _pixels_together(columns: int) -> int:
-    """How many pixels share the weights that they are multiplied by: the number of least cost, the
-    last block of a row counted as a whole one."""
-    costs = {1: 3.75, 2: 2.9, 3: 2.17, 4: 2.25}  # of a pixel
-    sizes = [size for size in costs if size == 1 or size <= columns]
-    return min(sizes, key=lambda size: -(-columns // size) * size * costs[size])
-
-
-def _depthwise(op: ir.Operation, source: tuple[int, ...], result: tuple[int, ...]) -> Clock:
-    """Some channels after others, in each row by row: a row is staged before the first row of the
-    result that needs it is written. In which order channels come is not known."""
-    needed = np.full(source[1], _NEVER)
-    for y, (top, bottom) in reversed(list(enumerate(_taken(op, 0)))):
-        needed[top:bottom] = y
-    turns = np.arange(source[0])[:, None] * result[1]
-    reads = np.where(needed < 0, _NEVER, turns + needed)[:, :, None, None]
-    writes = (turns + np.arange(result[1]))[:, :, None, None]
-    return Clock(
-        np.broadcast_to(writes, result).reshape(-1),
-        {0: np.broadcast_to(reads, source).reshape(-1)},
-        is_ordered=False,
-    )
-
-
-def _taken(op: ir.Operation, axis: int) -> list[tuple[int, int]]:
-    """Per output row (column) of a convolution, the range of inputs around its taps."""
-    extent, count = _shape(op.operands[0])[1 + axis], _shape(op.results[0])[1 + axis]
-    reach = _integers(op, "dilations")[axis] * (_shape(op.operands[1])[axis] - 1) + 1
-    stride, before = _integers(op, "strides")[axis], _integers(op, "padding")[2 * axis]
-    begins = [position * stride - before for position in range(count)]
-    return [(max(begin, 0), max(min(begin + reach, extent), 0)) for begin in begins]
-
-
-def _dense(op: ir.Operation) -> Clock | None:
-    """A quantized row is staged before anything is written."""
-    if not _is_quantized(op.operands[0]) or _shape(op.operands[0])[0] != 1:
-        return None
-    zeros = [np.zeros(_elements(v.type), np.int64) for v in (op.results[0], op.operands[0])]
-    return Clock(zeros[0], {0: zeros[1]})
-
-
 def _conv2d_input_grad(op: ir.Operation) -> Clock | None:
     source, result = _shape(op.operands[0]), _shape(op.results[0])
     if ir.IntegerAttr(op.attributes["groups"]).value == source[3] == result[3]:
@@ -387,6 +312,77 @@ def _depthwise_input_grad(
     return Clock(writes.reshape(-1), {0: reads.reshape(-1)}, is_ordered=False)
 
 
+def _conv2d(op: ir.Operation) -> Clock | None:
+    """Quantized ones without groups: block by block of pixels, each read before it is written.
+    Depthwise ones channel by channel."""
+    source, weight, result = (_shape(value) for value in (*op.operands[:2], op.results[0]))
+    groups = ir.IntegerAttr(op.attributes["groups"]).value
+    if not _is_quantized(op.operands[0]):
+        return None
+    strides, dilations = _integers(op, "strides"), _integers(op, "dilations")
+    before = _integers(op, "padding")[::2]
+    if groups == source[3] == result[3] and groups > 1:
+        is_known = dilations == [1, 1] and strides[0] == strides[1] <= 2
+        is_known = is_known and weight[1] % 2 == 1 and weight[1] > 1
+        return _depthwise(source, result, weight[0], strides[0], before[0]) if is_known else None
+    if groups != 1:
+        return None
+    if weight[:2] == (1, 1) and strides == [1, 1] and source[:3] == result[:3]:
+        return _by_block(source, result)
+    taps = [
+        [(i * strides[axis] - before[axis] + t * dilations[axis]) for t in range(weight[axis])]
+        for axis in (0, 1)
+        for i in range(result[1 + axis])
+    ]
+    rows, columns = taps[: result[1]], taps[result[1] :]
+    size = _block(result[2])
+    blocks = -(-result[2] // size)  # of a row
+    last = np.full(source[:3], _NEVER)
+    for image, row, column in np.ndindex(*result[:3]):
+        time = (image * result[1] + row) * blocks + column // size
+        ys = [y for y in rows[row] if 0 <= y < source[1]]
+        xs = [x for x in columns[column] if 0 <= x < source[2]]
+        last[image, np.array(ys, int)[:, None], np.array(xs, int)] = time
+    lines = np.arange(result[0] * result[1])[:, None] * blocks
+    pixels = (lines + np.arange(result[2]) // size).reshape(-1)
+    return Clock(np.repeat(pixels, result[3]), {0: np.repeat(last.reshape(-1), source[3])})
+
+
+def _dense(op: ir.Operation) -> Clock | None:
+    if not _is_quantized(op.operands[0]):
+        return None
+    return _by_block(_shape(op.operands[0]), _shape(op.results[0]))
+
+
+def _by_block(source: tuple[int, ...], result: tuple[int, ...]) -> Clock:
+    """Pixel i of the result from pixel i of the source."""
+    pixels = math.prod(source[:-1])
+    times = np.arange(pixels) // _block(pixels)
+    return Clock(np.repeat(times, result[-1]), {0: np.repeat(times, source[-1])})
+
+
+def _block(pixels: int) -> int:
+    """How many pixels are read before the first of them is written."""
+    costs = {1: 3.75, 2: 2.9, 3: 2.17, 4: 2.25}
+    return min(
+        range(1, min(pixels, 4) + 1), key=lambda size: -(-pixels // size) * size * costs[size]
+    )
+
+
+def _depthwise(
+    source: tuple[int, ...], result: tuple[int, ...], kernel: int, stride: int, before: int
+) -> Clock | None:
+    """Rows of a channel are gathered as outputs need them; each output row must lie over such."""
+    for row in range(result[1]):
+        gathered = min(row * stride - before + kernel, source[1]) * source[2]
+        if (row + 1) * result[2] > gathered:
+            return None
+    if math.prod(result) > math.prod(source):
+        return None
+    channels = [np.broadcast_to(np.arange(s[3]), s).reshape(-1) for s in (source, result)]
+    return Clock(2 * channels[1] + 1, {0: 2 * channels[0]}, is_ordered=False)
+
+
 _ROOTS: dict[str, Callable[[ir.Operation], Clock | None]] = {
     "tte.avg_pool2d": _pool,
     "tte.avg_pool2d_grad": _pool_grad,
@@ -404,12 +400,12 @@ _ROOTS: dict[str, Callable[[ir.Operation], Clock | None]] = {
 }
 
 
-def _is_quantized(value: ir.Value) -> bool:
-    return isinstance(ir.ShapedType(value.type).element_type, quant.QuantizedType)
-
-
 def _shape(value: ir.Value) -> tuple[int, ...]:
     return tuple(ir.ShapedType(value.type).shape)
+
+
+def _is_quantized(value: ir.Value) -> bool:
+    return "quant.uniform" in str(ir.ShapedType(value.type).element_type)
 
 
 def _elements(type_: ir.Type) -> int:

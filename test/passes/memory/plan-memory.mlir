@@ -30,7 +30,7 @@ func.func @forward(%w: tensor<4x2x!weight> {tte.state = @"fc.weight"}, %x: tenso
   // CHECK-DAG: %[[SCORES:.*]] = tte.subspan arena[{{.*}}] {tte.role = #tte.role<scores>, {{.*}} : memref<1x2xf32>
   // CHECK-DAG: %[[X:.*]] = tte.subspan arena[[[INPUT]]] {tte.value = [[VALUE]] : i64} : memref<1x4xi8>
   // CHECK-DAG: %[[B:.*]] = tte.flash @fc.bias : memref<2xi32>
-  // CHECK: tte.call @kernels::@dense ins(%[[X]], %[[W]], %[[B]] : memref<1x4xi8>, memref<4x2xi8>, memref<2xi32>) outs(%[[SCORES]] : memref<1x2xf32>) layer "fc" phase forward macs 8
+  // CHECK: tte.call @kernels::@dense ins(%[[X]], %[[W]], %[[B]] : memref<1x4xi8>, memref<4x2xi8>, memref<2xi32>) scratch({{.*}} : memref<8xi8>) outs(%[[SCORES]] : memref<1x2xf32>) layer "fc" phase forward macs 8
   // CHECK-NEXT: return
   %0 = tte.reshape %x : (tensor<1x2x2x1x!activation>) -> tensor<1x4x!activation>
   %1 = ml_program.global_load_const @"fc.bias" : tensor<2x!bias>

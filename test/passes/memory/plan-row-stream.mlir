@@ -4,14 +4,15 @@
 !w = !quant.uniform<i8<-127:127>:f32:3, {0.01, 0.02, 0.03, 0.04}>
 !w8 = !quant.uniform<i8<-127:127>:f32:3, {0.01, 0.02, 0.03, 0.04, 0.01, 0.02, 0.03, 0.04}>
 
-// Rings of three expanded rows of 8 * 8 bytes, of one filtered and one projected row. With a sum, the
+// Rings of three expanded rows of 8 * 8 bytes, of one filtered and one projected row, and what the
+// kernels of the rows work in. With a sum, the
 // result lies exactly on the input of 256 bytes.
 // CHECK: tte.kernel @conv2d_conv2d_conv2d_add row_stream {
-// CHECK: func.func @block() attributes {tte.arena = {bytes = 544 : i64,
+// CHECK: func.func @block() attributes {tte.arena = {bytes = 784 : i64,
 // CHECK: %[[X:.*]] = tte.subspan arena[0] {tte.role = #tte.role<input>, {{.*}} : memref<1x8x8x4xi8>
 // CHECK: %[[Y:.*]] = tte.subspan arena[0] {tte.role = #tte.role<scores>, {{.*}} : memref<1x8x8x4xi8>
-// CHECK: %[[S:.*]] = tte.subspan arena[256] : memref<288xi8>
-// CHECK: tte.call @kernels::@conv2d_conv2d_conv2d_add ins(%[[X]], {{.*}}) scratch(%[[S]] : memref<288xi8>) outs(%[[Y]] :
+// CHECK: %[[S:.*]] = tte.subspan arena[256] : memref<528xi8>
+// CHECK: tte.call @kernels::@conv2d_conv2d_conv2d_add ins(%[[X]], {{.*}}) scratch(%[[S]] : memref<528xi8>) outs(%[[Y]] :
 func.func @block(%x: tensor<1x8x8x4x!x> {tte.role = #tte.role<input>}) -> (tensor<1x8x8x4x!x> {tte.role = #tte.role<scores>}) {
   %e = ml_program.global_load_const @e : tensor<1x1x4x8x!w8>
   %d = ml_program.global_load_const @d : tensor<3x3x1x8x!w8>

@@ -25,9 +25,11 @@ PROGRAM = fake_network.make_program()
 def test_hash_binds_the_state_to_the_network() -> None:
     assert PROGRAM.model_hash() == fake_network.make_program().model_hash()
     assert replace(PROGRAM, name="other", query_symbol="q").model_hash() == PROGRAM.model_hash()
+    # tables and packed weights are the target's own
+    assert replace(PROGRAM, flash=PROGRAM.flash + b"\0").model_hash() == PROGRAM.model_hash()
     changed = [
         replace(PROGRAM, initial_state=bytes(len(PROGRAM.initial_state))),
-        replace(PROGRAM, flash=PROGRAM.flash + b"\0"),
+        replace(PROGRAM, fingerprint=b"another"),
         replace(PROGRAM, train_step=None),
         replace(PROGRAM, input=replace(PROGRAM.input, scale=0.25)),
     ]

@@ -32,6 +32,7 @@ class Case:
     `tied` gives results the buffer of an argument, `data` fixes arguments that must not be random.
     `over` lays the first result that is not tied over an argument, which begins so many bytes
     behind it. `scratch` are the bytes that the kernel works in.
+    `frozen` are arguments in flash.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Case:
     strategy: str = "plain"
     over: tuple[int, int] | None = None
     scratch: int = 0
+    frozen: tuple[int, ...] = ()
 
 
 @dataclass
@@ -95,13 +97,15 @@ class Bench:
         with ir.Context(), ir.Location.unknown():
             module = ir.Module.parse(f"{self._aliases}\nmodule {{\n{library}\n}}")
             calls = []
+            self._globals: list[str] = []
             self._arguments: list[list[np.ndarray]] = []
             for index, (case, kernel) in enumerate(
                 zip(self.cases, module.body.operations[0].regions[0].blocks[0], strict=True)
             ):
                 calls.append(self._call(index, case, kernel.regions[0].blocks[0]))
         body = "\n".join(calls)
-        self._text = f"{self._aliases}\n{library}\nfunc.func @run() {{\n{body}\nreturn\n}}"
+        run = f"func.func @run() {{\n{body}\nreturn\n}}"
+        self._text = "\n".join((self._aliases, *self._globals, library, run))
         with ir.Context(), ir.Location.unknown():
             self._reference = Interpreter(ir.Module.parse(self._text))
 
@@ -129,7 +133,12 @@ class Bench:
             memref = f"memref<{'x'.join([*map(str, kind.shape), _storage_text(kind)])}>"
             names.append(f"%b{index}_{number}")
             types.append(memref)
-            lines.append(f"{names[-1]} = tte.subspan arena[{offset}] : {memref}")
+            if number in case.frozen:
+                constant = f"@constant{index}_{number}"
+                self._globals.append(_global(constant, arguments[number], kind))
+                lines.append(f"{names[-1]} = tte.flash {constant} : {memref}")
+            else:
+                lines.append(f"{names[-1]} = tte.subspan arena[{offset}] : {memref}")
         split, scratch = len(inputs), ""
         if case.scratch:
             offset = self._allocate(np.full(case.scratch, 0x5A, np.int8))
@@ -245,6 +254,12 @@ def _function(module: ir.Module, name: str) -> ir.Block:
         if op.operation.name == "func.func" and op.sym_name.value == name:
             return op.regions[0].blocks[0]
     raise KeyError(name)
+
+
+def _global(name: str, data: np.ndarray, kind: ir.Type) -> str:
+    storage = f"tensor<{'x'.join([*map(str, kind.shape), _storage_text(kind)])}>"
+    text = data.tobytes().hex().upper()
+    return f'ml_program.global private {name}(dense<"0x{text}"> : {storage}) : {kind}'
 
 
 def _storage_text(kind: ir.RankedTensorType) -> str:

@@ -100,14 +100,20 @@ class Conv:
         self.clamp = clamp
         self.macs = int(np.prod(self.output_shape)) * kernel * kernel * (ci // groups)
 
-    def forward(self) -> Case:
+    def forward(self, frozen: Sequence[int] = ()) -> Case:
+        """The forward pass; `frozen` are parts of the weight in flash."""
         names = ", ".join(f"%{i + 1}" for i in range(len(self.weights)))
         operands = [self.input, *self.weights, self.bias]
         op = (
             f"tte.conv2d %0 weights({names}) bias(%{len(operands) - 1}) {self.attributes} "
             f"{self.clamp}"
         )
-        return Case(f"{self.name}_forward", kernel(operands, op, self.result), macs=self.macs)
+        return Case(
+            f"{self.name}_forward",
+            kernel(operands, op, self.result),
+            macs=self.macs,
+            frozen=tuple(part + 1 for part in frozen),
+        )
 
     def input_grad(self) -> Case:
         names = ", ".join(f"%{i + 1}" for i in range(len(self.weights)))
@@ -264,6 +270,14 @@ def network_cases() -> list[Case]:
     masked = ("pointwise", "pointwise_long", "pointwise_prime", "depthwise", "dw_stride")
     cases += [by_name[name].masked_input_grad() for name in (*masked, "dw_parts")]
     cases.append(by_name["pointwise"].update(rounding="nearest"))
+    cases += [
+        Conv("frozen", size=(3, 7), channels=(20, 6)).forward(frozen=[0]),
+        Conv("frozen_rest", size=(2, 2), channels=(10, 8)).forward(frozen=[0]),
+        Conv("frozen_odd", size=(1, 3), channels=(7, 4)).forward(frozen=[0]),
+        Conv("frozen_one", size=(2, 3), channels=(9, 6)).forward(frozen=[0]),
+        Conv("frozen_part", size=(4, 4), channels=(24, 12), parts=(6, 18)).forward(frozen=[1]),
+        Conv("frozen_five", size=(6, 5), channels=(4, 8), kernel=5, padding=(2,) * 4).forward([0]),
+    ]
     cases.append(
         Conv(
             "scores", size=(3, 3), channels=(8, 10), result="f32", clamp="clamp <-1.0, 2.0>"
