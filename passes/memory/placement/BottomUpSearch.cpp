@@ -261,9 +261,16 @@ private:
       byNeed.push_back({-most, k});
     }
     std::sort(byNeed.begin(), byNeed.end());
-    for (auto [unused, k] : byNeed)
-      if (Outcome outcome = place(parts[k], bottom, lastRank); outcome != Outcome::Found)
+    Part placed;
+    for (auto [unused, k] : byNeed) {
+      Outcome outcome = place(parts[k], bottom, lastRank);
+      if (outcome != Outcome::Found) {
+        for (int i : placed)
+          remove(i);
         return outcome;
+      }
+      placed.insert(placed.end(), parts[k].begin(), parts[k].end());
+    }
     return Outcome::Found;
   }
 
@@ -297,13 +304,17 @@ private:
       Outcome outcome = placeItem(i, part, bottom, lastRank);
       if (outcome == Outcome::Found)
         return outcome;
-      offsets[i] = -1;
-      addNeed(i, problem.items[i].size);
+      remove(i);
       undo(mark);
       if (outcome == Outcome::Undecided)
         return outcome;
     }
     return Outcome::Infeasible;
+  }
+
+  void remove(int i) {
+    offsets[i] = -1;
+    addNeed(i, problem.items[i].size);
   }
 
   void addNeed(int i, int64_t units) {
