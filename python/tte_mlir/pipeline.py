@@ -33,6 +33,7 @@ class Notes:
     """What passes find out beside their work."""
 
     remarks: list[str] = field(default_factory=list)
+    full: TrainingCost | None = None
     training: Training | None = None
 
 
@@ -86,13 +87,12 @@ def planning(
     """The stages from "imported" to "planned"; they are the same for every target. With `notes`
     they also say what training costs."""
     notes, measures = notes or Notes(), notes is not None
-    full: list[TrainingCost] = []
     return [
         Stage("fused", ("func.func(tte-fuse-clamp)", "canonicalize,cse")),
         Stage("calibrated", (lambda module: _calibrate(module, recipe, images),)),
         Stage("quantized", (_quantize,)),
         Stage("differentiated", (
-            *((lambda module: full.extend(_full_cost(module, recipe)),) if measures else ()),
+            *((lambda module: _note_full_cost(module, recipe, notes),) if measures else ()),
             *_differentiate(recipe, notes),
         )),
         Stage("pruned", ("tte-prune-backward",)),
@@ -100,7 +100,7 @@ def planning(
         Stage("optimizer", tuple(_optimizer(recipe))),
         Stage("dispatched", (
             *fusion.passes,
-            *((lambda module: _note_cost(module, notes, full),) if measures else ()),
+            *((lambda module: _note_cost(module, notes),) if measures else ()),
         )),
         Stage("scheduled", ("func.func(tte-schedule)",)),
         Stage("planned", ("tte-plan-memory", certify)),
@@ -116,10 +116,10 @@ def _differentiate(recipe: Recipe, notes: Notes) -> tuple[str | stages.PythonPas
     )
 
 
-def _full_cost(module: ir.Module, recipe: Recipe) -> list[TrainingCost]:
+def _note_full_cost(module: ir.Module, recipe: Recipe, notes: Notes) -> None:
     """What it would cost to train every parameter of a quantized module, if that is possible."""
     if recipe.update == "full":
-        return []
+        return
     whole = ir.Module.parse(module.operation.get_asm(enable_debug_info=True), module.context)
     steps = (
         *_differentiate(recipe.override({"update": "full"}), Notes()),
@@ -129,12 +129,12 @@ def _full_cost(module: ir.Module, recipe: Recipe) -> list[TrainingCost]:
         for step in steps:
             stages.run_step(whole, step, "full")
     except TTEError:
-        return []
-    return [training_cost(whole)]
+        return
+    notes.full = training_cost(whole)
 
 
-def _note_cost(module: ir.Module, notes: Notes, full: list[TrainingCost]) -> None:
-    notes.training = Training(scheme=training_cost(module), full=full[0] if full else None)
+def _note_cost(module: ir.Module, notes: Notes) -> None:
+    notes.training = Training(scheme=training_cost(module), full=notes.full)
 
 
 def lower(module: ir.Module, target: Target) -> ir.Module:

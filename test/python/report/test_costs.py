@@ -42,7 +42,9 @@ def test_costs(scheme: str):
     module = parse(NETWORK)
     mark_updates(module, scheme)
     notes = pipeline.Notes()
-    for stage in pipeline.planning(Recipe(update=scheme), None, notes)[3:7]:
+    planning = pipeline.planning(Recipe(update=scheme), None, notes)
+    names = [stage.name for stage in planning]
+    for stage in planning[names.index("differentiated") : names.index("scheduled")]:
         for step in stage.steps:
             stages.run_step(module, step, stage.name)
     found = {
