@@ -35,6 +35,8 @@ class _Function(ctypes.Structure):
         ("calls", ctypes.c_void_p),
         ("call_count", ctypes.c_uint32),
         ("scores", ctypes.c_uint32),
+        ("dead", ctypes.c_void_p),
+        ("dead_ends", ctypes.c_void_p),
     ]
 
 
