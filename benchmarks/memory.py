@@ -20,7 +20,7 @@ import tte_mlir as tte
 from tte_mlir import pipeline, stages
 from tte_mlir.errors import TTEError
 from tte_mlir.frontend import models
-from tte_mlir.report import read_plan
+from tte_mlir.report import Report, read_plan
 from tte_mlir.report.plan import Value
 from tte_mlir.stages import Stage
 
@@ -38,7 +38,8 @@ class Case:
 
     `required` is the arena's peak that a model of the graphs reaches with in-place kernels and
     updates fused into their gradients, in bytes; `streamed` with frozen blocks row by row on top,
-    `grouped` with gradients by groups of channels as well.
+    `grouped` with gradients by groups of channels as well; `fused_total` is what may be asked of
+    the SRAM of an image with both.
     """
 
     network: str
@@ -46,6 +47,7 @@ class Case:
     required: int | None = None
     streamed: int | None = None
     grouped: int | None = None
+    fused_total: int | None = None
 
     @property
     def name(self) -> str:
@@ -58,12 +60,12 @@ class Case:
 
 
 CASES = (
-    Case("mcunet", "49kb", 135_428, 76_176, 52_416),
-    Case("mcunet", "99kb", 135_428, 84_560, 52_416),
-    Case("mcunet", "148kb", 135_428, 85_840, 52_416),
-    Case("mbv2", "49kb", 200_964, 63_744, 52_416),
-    Case("mbv2", "138kb", 200_964, 102_800, 52_416),
-    Case("proxyless", "49kb", 102_928, 59_280, 52_416),
+    Case("mcunet", "49kb", 135_428, 76_176, 52_416, 112_376),
+    Case("mcunet", "99kb", 135_428, 84_560, 52_416, 161_944),
+    Case("mcunet", "148kb", 135_428, 85_840, 52_416, 209_944),
+    Case("mbv2", "49kb", 200_964, 63_744, 52_416, 103_922),
+    Case("mbv2", "138kb", 200_964, 102_800, 52_416, 209_848),
+    Case("proxyless", "49kb", 102_928, 59_280, 52_416, 99_064),
     Case("mcunet", "last:2", 135_428),
     Case("mcunet", "full", 890_048),
     Case("mcunet", "bias"),
@@ -90,6 +92,7 @@ class Row:
     seconds: float  # to compile, kernels included where they were not cached
     streamed: int | None = None  # the arena with frozen blocks row by row
     grouped: int | None = None  # and with gradients by groups of channels
+    fused_total: int | None = None  # SRAM of the image with both
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,8 @@ COLUMNS = (
     Column("stack", lambda case, row: _bytes(row.stack)),
     Column("runtime", lambda case, row: _bytes(row.runtime)),
     Column("SRAM total", lambda case, row: _bytes(row.total)),
+    Column("SRAM total, channel groups", lambda case, row: _bytes(row.fused_total)),
+    Column("required", lambda case, row: _bytes(case.fused_total)),
     Column("compiled in", lambda case, row: f"{row.seconds:.0f} s"),
 )
 
@@ -128,12 +133,10 @@ def measure(case: Case) -> Row:
     recipe = tte.Recipe(update=case.update)
     model = models.Checkpoint(checkpoint(case.network), CLASSES)
     start = time.perf_counter()
-    program = tte.compile(
-        model, recipe=recipe, target=TARGET, sram_budget="16MiB", name=case.network
-    )
+    report = _compile(case, model, recipe, "none")
     seconds = time.perf_counter() - start
-    report = program.report
     sram = report.sram
+    fused = None if case.fused_total is None else _compile(case, model, recipe, "channel_group")
     return Row(
         naive=plan_naively(model, recipe),
         arena=report.arena.bytes,
@@ -147,7 +150,15 @@ def measure(case: Case) -> Row:
         seconds=seconds,
         streamed=plan_fused(model, recipe, "row_stream"),
         grouped=plan_fused(model, recipe, "channel_group"),
+        fused_total=fused and fused.sram.total,
     )
+
+
+def _compile(case: Case, model: models.Checkpoint, recipe: tte.Recipe, fusion: str) -> Report:
+    """The report of the image for a board with as much memory as the emulator gives it."""
+    return tte.compile(
+        model, recipe=recipe, target=TARGET, sram_budget="4MiB", name=case.network, fusion=fusion
+    ).report
 
 
 def plan_fused(model: models.Checkpoint, recipe: tte.Recipe, fusion: str) -> int:
@@ -197,6 +208,7 @@ def misses(case: Case, row: Row) -> list[str]:
         ("the arena", row.arena, case.required),
         ("the arena with row-streamed blocks", row.streamed, case.streamed),
         ("the arena with channel groups", row.grouped, case.grouped),
+        ("SRAM with channel groups", row.fused_total, case.fused_total),
     ):
         if None not in (arena, required) and arena > required * TOLERANCE:
             found.append(f"{what} is {arena / required - 1:.1%} over what is required")
