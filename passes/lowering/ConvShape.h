@@ -36,6 +36,7 @@ struct WeightPart {
   mlir::Value buffer;
   mlir::Type type;
   int64_t begin, size;
+  bool isPacked = false; ///< as `PairPacking`
 };
 
 /// The scales of the output channels of a weight given in parts along `axis`.

@@ -4,6 +4,7 @@
 // into a panel in scratch that all pixels share.
 #include "../ConvShape.h"
 #include "../KernelFamily.h"
+#include "../PackedWeights.h"
 #include "../Pointers.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -36,6 +37,12 @@ int64_t getChunk(const ConvShape &shape, int64_t tile) {
   return fits;
 }
 
+/// Whether rows of the panel come in pairs, as packed weights do, whatever the tile.
+bool hasPairedRows(const ConvShape &shape) {
+  return llvm::all_of(llvm::seq_inclusive<int64_t>(1, widestTile),
+                      [&](int64_t tile) { return getChunk(shape, tile) % 2 == 0; });
+}
+
 class PointwiseInputGradient {
 public:
   PointwiseInputGradient(KernelEmitter &kernel, const ConvShape &shape, Value gradient,
@@ -45,7 +52,8 @@ public:
     int64_t begin = 0;
     for (Value weight : weights) {
       int64_t size = cast<RankedTensorType>(weight.getType()).getDimSize(channelAxis);
-      parts.push_back({kernel.bufferOf(weight), weight.getType(), begin, size});
+      parts.push_back({kernel.bufferOf(weight), weight.getType(), begin, size,
+                       isPacked(cast<BlockArgument>(weight))});
       begin += size;
     }
     if (getQuantizedElement(weights.front().getType()))
@@ -69,6 +77,7 @@ private:
   void emitTile(const Columns &columns, int64_t pixels);
   void emitChunk(const Columns &columns, int64_t pixels, Index begin, int64_t size, bool isWhole);
   void fillPanel(const Columns &columns, Index begin, int64_t size);
+  Index getPackedByte(const Columns &columns, Index product, Index output);
   SmallVector<Value> accumulate(const Columns &columns, Index pixel, int64_t pixels, Index begin,
                                 int64_t size, ArrayRef<Value> sums);
   Index getElement(const Columns &columns, Index pixel, int64_t column) {
@@ -156,21 +165,29 @@ void PointwiseInputGradient::emitChunk(const Columns &columns, int64_t pixels, I
 void PointwiseInputGradient::fillPanel(const Columns &columns, Index begin, int64_t size) {
   OpBuilder &builder = kernel.builder;
   int64_t outputs = shape.outputChannels, width = scales ? 1 : sizeof(float);
-  Index firstWeight = kernel.add(kernel.mul(columns.first, outputs), begin);
-  SmallVector<Value> pointers{
-      panel.base,
-      materialize(kernel, getPointer(kernel, columns.part.buffer, firstWeight)),
-  };
+  bool isPacked = columns.part.isPacked;
+  SmallVector<Value> pointers{panel.base};
   if (scales)
     pointers.push_back(
         materialize(kernel, getPointer(kernel, scales->buffer, begin + scales->offset)));
+  size_t firstWeights = pointers.size();
+  if (isPacked) {
+    for (int64_t c = 0; c < columns.size(); ++c)
+      pointers.push_back(
+          materialize(kernel, getPointer(kernel, columns.part.buffer,
+                                         getPackedByte(columns, columns.first + c, begin))));
+  } else {
+    Index first = kernel.add(kernel.mul(columns.first, outputs), begin);
+    pointers.push_back(materialize(kernel, getPointer(kernel, columns.part.buffer, first)));
+  }
   auto fillRow = [&](MutableArrayRef<Value> pointers, int64_t row) {
     Value scale;
     if (scales)
-      scale = loadAt(kernel, realType(), Pointer(pointers[2], row * int64_t(sizeof(float))));
+      scale = loadAt(kernel, realType(), Pointer(pointers[1], row * int64_t(sizeof(float))));
     SmallVector<Value> converted;
     for (int64_t c = 0; c < columns.size(); ++c) {
-      Pointer place(pointers[1], (c * outputs + row) * width);
+      Pointer place = isPacked ? Pointer(pointers[firstWeights + c], row)
+                               : Pointer(pointers[firstWeights], (c * outputs + row) * width);
       Value weight = loadAt(kernel, scales ? Type(builder.getI8Type()) : realType(), place);
       if (scales) {
         weight = arith::SIToFPOp::create(builder, kernel.loc, realType(), weight);
@@ -185,11 +202,27 @@ void PointwiseInputGradient::fillPanel(const Columns &columns, Index begin, int6
                [&](MutableArrayRef<Value> pointers, ArrayRef<Value>) {
                  for (int64_t row = 0; row < unroll; ++row)
                    fillRow(pointers, row);
-                 int64_t steps[] = {width, sizeof(float)};
-                 for (auto [pointer, step] : llvm::zip(pointers.drop_front(), steps))
-                   pointer = materialize(kernel, Pointer(pointer, unroll * step));
+                 if (scales)
+                   pointers[1] =
+                       materialize(kernel, Pointer(pointers[1], unroll * int64_t(sizeof(float))));
+                 // Packed weights of the next two outputs follow those of all products.
+                 int64_t step = isPacked ? 2 * columns.part.size : unroll * width;
+                 for (Value &pointer : pointers.drop_front(firstWeights))
+                   pointer = materialize(kernel, Pointer(pointer, step));
                  return SmallVector<Value>();
                });
+}
+
+/// Where the byte of a weight of an even output lies in a part whose products are a multiple of
+/// four: `PairPacking::byteOf`.
+Index PointwiseInputGradient::getPackedByte(const Columns &columns, Index product, Index output) {
+  Index quad = kernel.floorDiv(product, 4);
+  Index within = kernel.sub(product, kernel.mul(quad, 4));
+  Index half = kernel.floorDiv(within, 2);
+  Index odd = kernel.sub(within, kernel.mul(half, 2));
+  Index pair = kernel.add(kernel.mul(quad, 8), kernel.mul(odd, 4));
+  Index inPairs = kernel.add(pair, kernel.mul(half, 2));
+  return kernel.add(kernel.mul(output, columns.part.size), inPairs);
 }
 
 SmallVector<Value> PointwiseInputGradient::accumulate(const Columns &columns, Index pixel,
@@ -257,6 +290,13 @@ template <typename OpT> class PointwiseInputGradientFamily : public OpFamily<OpT
   }
   int64_t getScratchBytes(Operation *root) const override {
     return getPanelBytes(getConvShape(cast<OpT>(root)));
+  }
+  bool takesPackedWeight(Operation *root, unsigned operand) const override {
+    auto op = cast<OpT>(root);
+    Value weight = root->getOperand(operand);
+    auto type = cast<RankedTensorType>(weight.getType());
+    return llvm::is_contained(op.getWeights(), weight) && hasPairedRows(getConvShape(op)) &&
+           type.getDimSize(op.getWeightAxis()) % 4 == 0;
   }
 };
 

@@ -115,12 +115,15 @@ class Conv:
             frozen=tuple(part + 1 for part in frozen),
         )
 
-    def input_grad(self) -> Case:
+    def input_grad(self, frozen: Sequence[int] = ()) -> Case:
         names = ", ".join(f"%{i + 1}" for i in range(len(self.weights)))
         operands = [self.gradient, *self.weights]
         op = f"tte.conv2d_input_grad %0 weights({names}) {self.attributes}"
         return Case(
-            f"{self.name}_input_grad", kernel(operands, op, self.input_gradient), macs=self.macs
+            f"{self.name}_input_grad",
+            kernel(operands, op, self.input_gradient),
+            macs=self.macs,
+            frozen=tuple(part + 1 for part in frozen),
         )
 
     def input_grad_in_place(self) -> Case:
@@ -272,6 +275,10 @@ def network_cases() -> list[Case]:
     cases.append(by_name["pointwise"].update(rounding="nearest"))
     cases += [
         Conv("frozen", size=(3, 7), channels=(20, 6)).forward(frozen=[0]),
+        Conv("frozen", size=(3, 7), channels=(20, 6)).input_grad(frozen=[0]),
+        Conv("frozen_part", size=(4, 4), channels=(24, 12), parts=(6, 18)).input_grad(frozen=[1]),
+        Conv("frozen_parts", size=(4, 5), channels=(28, 16), parts=(8, 20)).input_grad([0, 1]),
+        Conv("frozen_long", size=(2, 3), channels=(12, 400)).input_grad(frozen=[0]),
         Conv("frozen_rest", size=(2, 2), channels=(10, 8)).forward(frozen=[0]),
         Conv("frozen_odd", size=(1, 3), channels=(7, 4)).forward(frozen=[0]),
         Conv("frozen_one", size=(2, 3), channels=(9, 6)).forward(frozen=[0]),
