@@ -51,6 +51,14 @@ bool tte::isPacked(BlockArgument input) {
   return packed && llvm::is_contained(packed.asArrayRef(), input.getArgNumber());
 }
 
+void tte::markPacked(BlockArgument input) {
+  Operation *kernel = input.getOwner()->getParentOp();
+  SmallVector<int64_t> packed{input.getArgNumber()};
+  if (auto earlier = kernel->getAttrOfType<DenseI64ArrayAttr>(kPacked))
+    llvm::append_range(packed, earlier.asArrayRef());
+  kernel->setAttr(kPacked, DenseI64ArrayAttr::get(kernel->getContext(), packed));
+}
+
 namespace {
 
 /// Whether every reader of an input of a kernel takes it packed.
@@ -59,8 +67,9 @@ bool takesPacked(BlockArgument input) {
     const KernelFamily *family = findFamily(use.getOwner());
     return family && family->takesPackedWeight(use.getOwner(), use.getOperandNumber());
   };
-  auto kernel = cast<KernelOp>(input.getOwner()->getParentOp());
-  return kernel.getStrategy() == Strategy::plain && PairPacking::get(input.getType()) &&
+  // Rows have the weights of their layer; groups of channels are cut from weights in order.
+  Strategy strategy = cast<KernelOp>(input.getOwner()->getParentOp()).getStrategy();
+  return strategy != Strategy::channel_group && PairPacking::get(input.getType()) &&
          !input.use_empty() && llvm::all_of(input.getUses(), takes);
 }
 
@@ -85,7 +94,7 @@ public:
     while (dropDisagreement())
       ;
     for (BlockArgument input : inputs)
-      mark(input);
+      markPacked(input);
     for (Operation *op : globals) {
       auto global = cast<ml_program::GlobalOp>(op);
       auto weights = cast<DenseElementsAttr>(*global.getValue());
@@ -134,14 +143,6 @@ private:
         changed = true;
       }
     return changed;
-  }
-
-  static void mark(BlockArgument input) {
-    Operation *kernel = input.getOwner()->getParentOp();
-    SmallVector<int64_t> packed{input.getArgNumber()};
-    if (auto earlier = kernel->getAttrOfType<DenseI64ArrayAttr>(kPacked))
-      llvm::append_range(packed, earlier.asArrayRef());
-    kernel->setAttr(kPacked, DenseI64ArrayAttr::get(kernel->getContext(), packed));
   }
 
   ModuleOp module;

@@ -36,6 +36,8 @@ void packWeights(mlir::ModuleOp module);
 
 /// Whether calls pass packed weights for this argument of a kernel.
 bool isPacked(mlir::BlockArgument input);
+/// Says that they do.
+void markPacked(mlir::BlockArgument input);
 
 } // namespace tte
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "RowStream.h"
 #include "KernelFamily.h"
+#include "PackedWeights.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/OwningOpRef.h"
@@ -39,7 +40,10 @@ static OwningOpRef<KernelOp> makeRowKernel(const RowStage &stage, const RowVaria
     bool hasRows = operand == stage.input || isa<AddOp>(op);
     Type type = hasRows ? Type(cut(operand, operand == stage.input ? variant.rowCount : 1))
                         : operand.getType();
-    mapping.map(operand, body->addArgument(type, op->getLoc()));
+    BlockArgument argument = body->addArgument(type, op->getLoc());
+    mapping.map(operand, argument);
+    if (auto input = dyn_cast<BlockArgument>(operand); input && isPacked(input))
+      markPacked(argument);
   }
   Operation *row = builder.clone(*op, mapping);
   row->getResult(0).setType(cut(op->getResult(0), 1));
