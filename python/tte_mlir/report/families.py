@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from mlir import ir
@@ -47,7 +48,7 @@ def _family(op: ir.OpView) -> str:
     role = _ROLES.get(type(op))
     if role is None:
         name = op.operation.name.removeprefix("tte.")
-        return name.replace("_grad", " gradient").replace("_", " ")
+        return re.sub("_grad$", " gradient", name).replace("_", " ")
     weights = op.result if type(op) is tte.Conv2DWeightGradOp else op.weights[0]
     height, width, per_group, _ = ir.ShapedType(weights.type).shape
     window = f"{height}x{width}"
