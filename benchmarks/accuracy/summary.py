@@ -75,6 +75,10 @@ def _page(study: Study, outcomes: Outcomes) -> Iterator[str]:
         if any(cells):
             shown = " | ".join(str(cell) if cell else "not run" for cell in cells)
             yield f"| {row.network} | {row.scheme} | {row.rule} | {shown} |"
+    missing = [row.name for row in study.rows if (row.name, names[0]) not in outcomes]
+    if missing:
+        yield ""
+        yield f"Rows that have not been run: {', '.join(missing)}."
     yield from _differences(study, outcomes, names)
     yield from _verdict(outcomes, names)
     yield from _rates(study, outcomes, names)
