@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""The search for a learning rate: the same number of trials for every row. Knows only numbers."""
+"""The search for a learning rate: the same trials for every row. Knows only numbers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 COARSE = 4.0
 """Factor between the rates of the first trials."""
+
+_MORE_ROUNDS = 2
+"""For a search whose best rate lies at an edge."""
 
 Accuracies = Callable[[Sequence[float]], Sequence[float]]
 
@@ -29,12 +32,14 @@ def choose(accuracies: Accuracies, start: float, rounds: int) -> Choice:
     """Tries three rates a factor of 4 apart, then two in each further round.
 
     A round goes outward by that factor while the best rate lies at an edge, else into the gaps
-    beside the best. A search that still ends at an edge says so in `is_interior`. Of equal
-    accuracies the smaller rate wins.
+    beside the best. A search that ends at an edge gets up to two rounds more; one that is still
+    there says so in `is_interior`. Of equal accuracies the smaller rate wins.
     """
     tried: dict[float, float] = {}
     candidates = [start / COARSE, start, start * COARSE]
-    for _ in range(rounds):
+    for turn in range(rounds + _MORE_ROUNDS):
+        if turn >= rounds and Choice(_best(tried), tried).is_interior:
+            break
         tried.update(zip(candidates, accuracies(candidates), strict=True))
         candidates = _next(tried)
     return Choice(_best(tried), tried)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,13 +47,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a row gave on a task: percent of the test images by seed, and how its rate came."""
+    """What a row gave on a task: percent of the test images by seed, and how its rate came.
+
+    `seconds` is the processor time of all that, compilation and trials included.
+    """
 
     row: str
     task: str
     rate: float
     trials: dict[str, float]
     accuracies: dict[str, float]
+    seconds: float | None = None
 
     @property
     def is_interior(self) -> bool:
@@ -78,6 +83,7 @@ class Study:
 
     def run(self, row: Row, task_name: str, known: Choice | None) -> Outcome:
         """Chooses a rate unless it is `known` from another row, then trains with every seed."""
+        began = _processor_seconds()
         task = self.task(task_name)
         choice = known or self._choose(row, task)
         seeds = range(task.seeds)
@@ -93,6 +99,7 @@ class Study:
             choice.rate,
             {} if known else {str(rate): value for rate, value in choice.trials.items()},
             {str(seed): value for seed, value in zip(seeds, accuracies, strict=True)},
+            round(_processor_seconds() - began, 1),
         )
 
     def _choose(self, row: Row, task: Task) -> Choice:
@@ -134,6 +141,12 @@ class Study:
             for rule, trainer in pair:
                 title = "fp32 (PyTorch)" if rule == "fp32" else rule
                 yield Row(f"mbv2-{budget}-{rule}", "mbv2", f"{budget} KB", title, trainer)
+
+
+def _processor_seconds() -> float:
+    """Of this process and of the compilers that it ran."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def _scheme(name: str) -> str:

@@ -153,8 +153,8 @@ static int64_t placeWithInputAt(MutableArrayRef<FunctionPlan> plans, int64_t off
   return height;
 }
 
-/// The bottom is a good place for the input; if it costs height, the function that needs most
-/// chooses. Bounds hold for every place of the input.
+/// The function that needs most chooses the place of the input; if that costs height elsewhere, the
+/// bottom is tried. Bounds hold for every place of the input.
 static int64_t placeFunctions(MutableArrayRef<FunctionPlan> plans,
                               const PlacementOptions &options) {
   SmallVector<int64_t> lowerBounds;
@@ -167,10 +167,10 @@ static int64_t placeFunctions(MutableArrayRef<FunctionPlan> plans,
     largest = placement.height;
     offset = plan.input ? placement.offsets[*plan.input] : 0;
   }
-  int64_t height = placeWithInputAt(plans, 0, options);
+  int64_t height = placeWithInputAt(plans, offset, options);
   if (height > largest && offset != 0) {
-    int64_t chosen = placeWithInputAt(plans, offset, options);
-    height = chosen < height ? chosen : placeWithInputAt(plans, 0, options);
+    int64_t atBottom = placeWithInputAt(plans, 0, options);
+    height = atBottom < height ? atBottom : placeWithInputAt(plans, offset, options);
   }
   for (auto [plan, lowerBound] : llvm::zip(plans, lowerBounds))
     plan.placement.lowerBound = lowerBound;

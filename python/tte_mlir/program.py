@@ -7,6 +7,7 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -121,17 +122,19 @@ def compile(  # noqa: A001
     distinct = dict.fromkeys((machine, targets.get("host")))
     libraries = _compile_kernels(module, name, recipe, distinct, save, poison)
     progress("library")
-    build_simulator(*libraries["host"], targets.get("host"), out)
-    archive = package.build_archive(*libraries[target], machine, out)
     sram = flash = None
-    if machine.board is not None:
-        progress("firmware")
-        interface = libraries[target][0].interface()
-        try:
-            image = link_firmware(archive, interface, machine, out / f"{name}.elf", budget)
-        except SramOverflow as error:
-            raise TTEError(overflow_message(plan, error.needed, budget)) from None
-        sram, flash = _measured(image, budget, libraries[target][1])
+    with ThreadPoolExecutor(1) as other:  # mostly compilers, which are processes of their own
+        simulator = other.submit(build_simulator, *libraries["host"], targets.get("host"), out)
+        archive = package.build_archive(*libraries[target], machine, out)
+        if machine.board is not None:
+            progress("firmware")
+            interface = libraries[target][0].interface()
+            try:
+                image = link_firmware(archive, interface, machine, out / f"{name}.elf", budget)
+            except SramOverflow as error:
+                raise TTEError(overflow_message(plan, error.needed, budget)) from None
+            sram, flash = _measured(image, budget, libraries[target][1])
+        simulator.result()
     report = build_report(
         plan,
         model=name,

@@ -45,12 +45,17 @@ class KernelObject:
 
 
 def read_sources(exported: ir.Module) -> list[KernelSource]:
-    """The kernels of a module after `tte-export-hal`, in the order of their ordinals."""
+    """Takes the kernels out of a module after `tte-export-hal`, in the order of their ordinals.
+
+    Each is printed by itself: beside others its values would be numbered after theirs, and the text
+    would change with them.
+    """
     sources = []
-    for op in exported.body:
+    for op in list(exported.body):
         name = ir.StringAttr(op.operation.attributes["sym_name"]).value
         op.operation.attributes["sym_name"] = ir.StringAttr.get("executable", exported.context)
-        text = op.operation.get_asm(print_generic_op_form=True, use_local_scope=True)
+        alone = op.operation.detach_from_parent()
+        text = alone.get_asm(print_generic_op_form=True, use_local_scope=True)
         sources.append(KernelSource(name, text))
     return sources
 

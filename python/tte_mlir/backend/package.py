@@ -6,11 +6,13 @@ import hashlib
 import itertools
 import json
 import math
+import os
 import re
 import shutil
 import struct
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -386,12 +388,17 @@ def compile_library(program: Program, kernels: Path, target: Target, directory: 
     runtime = resources.path("runtime")
     compiler = toolchain.find(target.tool("gcc"))
     flags = (*target.c_flags, *(["-DTTE_POISON"] if program.poisons else []))
-    compiled = [directory / f"{program.name}_kernels.o"]
-    shutil.copy(kernels, compiled[0])
-    for source in (directory / f"{program.name}.c", *(runtime / s for s in RUNTIME_SOURCES)):
-        compiled.append(directory / f"{source.stem}.o")
-        include = (f"-I{directory}", f"-I{runtime}")
-        toolchain.run(compiler, *flags, *include, "-c", str(source), "-o", str(compiled[-1]))
+    include = (f"-I{directory}", f"-I{runtime}")
+
+    def build(source: Path) -> Path:
+        path = directory / f"{source.stem}.o"
+        toolchain.run(compiler, *flags, *include, "-c", str(source), "-o", str(path))
+        return path
+
+    sources = (directory / f"{program.name}.c", *(runtime / s for s in RUNTIME_SOURCES))
+    shutil.copy(kernels, directory / f"{program.name}_kernels.o")
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # gcc is a process of its own
+        compiled = [directory / f"{program.name}_kernels.o", *pool.map(build, sources)]
     wanted = set().union(*map(objects.undefined, compiled))
     given = set().union(*map(objects.defined, compiled)) | target.helpers
     if missing := sorted(wanted - given):

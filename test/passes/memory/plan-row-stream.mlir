@@ -9,9 +9,9 @@
 // result lies exactly on the input of 256 bytes.
 // CHECK: tte.kernel @conv2d_conv2d_conv2d_add row_stream {
 // CHECK: func.func @block() attributes {tte.arena = {bytes = 784 : i64,
-// CHECK: %[[X:.*]] = tte.subspan arena[0] {tte.role = #tte.role<input>, {{.*}} : memref<1x8x8x4xi8>
-// CHECK: %[[Y:.*]] = tte.subspan arena[0] {tte.role = #tte.role<scores>, {{.*}} : memref<1x8x8x4xi8>
-// CHECK: %[[S:.*]] = tte.subspan arena[256] : memref<528xi8>
+// CHECK: %[[X:.*]] = tte.subspan arena[[[PLACE:[0-9]+]]] {tte.role = #tte.role<input>, {{.*}} : memref<1x8x8x4xi8>
+// CHECK: %[[Y:.*]] = tte.subspan arena[[[PLACE]]] {tte.role = #tte.role<scores>, {{.*}} : memref<1x8x8x4xi8>
+// CHECK: %[[S:.*]] = tte.subspan arena[{{[0-9]+}}] : memref<528xi8>
 // CHECK: tte.call @kernels::@conv2d_conv2d_conv2d_add ins(%[[X]], {{.*}}) scratch(%[[S]] : memref<528xi8>) outs(%[[Y]] :
 func.func @block(%x: tensor<1x8x8x4x!x> {tte.role = #tte.role<input>}) -> (tensor<1x8x8x4x!x> {tte.role = #tte.role<scores>}) {
   %e = ml_program.global_load_const @e : tensor<1x1x4x8x!w8>

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import fake_network
+import mlir.ir as ir
 import numpy as np
 import pytest
 
@@ -66,6 +67,20 @@ def test_host_and_board_give_the_same_bits(tmp_path: Path) -> None:
             oracle.train_step(pixels, record.label, 1e-6)
         assert host.save_state() == board.save_state()
         assert board.stack_used() <= image.stack_bound.total
+
+
+def test_source_of_a_kernel_does_not_depend_on_others() -> None:
+    context = ir.Context()
+    context.allow_unregistered_dialects = True
+    one, two = (
+        '"hal.executable.source"() ({ %c = "arith.constant"() <{value = '
+        f'{value} : i32}}> : () -> i32 }}) {{sym_name = "{name}"}} : () -> ()\n'
+        for value, name in ((1, "one"), (2, "two"))
+    )
+    alone = kernels.read_sources(ir.Module.parse(two, context))
+    beside = kernels.read_sources(ir.Module.parse(one + two, context))
+    assert [source.name for source in beside] == ["one", "two"]
+    assert beside[1].text == alone[0].text
 
 
 def test_unchanged_kernels_are_not_compiled_again(cache: Path, monkeypatch) -> None:

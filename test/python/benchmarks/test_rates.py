@@ -22,16 +22,24 @@ def test_finds_the_best_rate_within_a_factor_of_two(factor):
     assert choice.is_interior
 
 
-def test_tries_the_same_number_of_rates_wherever_the_best_is():
-    for factor in (1e-3, 1, 1e3):
+def test_tries_the_same_number_of_rates_unless_the_best_lies_at_an_edge():
+    for factor in (1 / 30, 0.3, 1, 3, 30):
         assert len(choose(peak_at(START * factor), START, rounds=3).trials) == trial_count(3)
 
 
+@pytest.mark.parametrize("factor", [1e-4, 1e4])
+def test_goes_on_from_an_edge(factor):
+    choice = choose(peak_at(START * factor), START, rounds=3)
+    assert choice.is_interior
+    assert trial_count(3) < len(choice.trials) <= trial_count(5)
+
+
 def test_says_that_the_best_rate_lies_at_the_edge():
-    choice = choose(peak_at(START * 1e6), START, rounds=3)
+    choice = choose(peak_at(START * 1e9), START, rounds=3)
     assert not choice.is_interior
     assert choice.rate == max(choice.trials)
 
 
 def test_prefers_the_smaller_of_equal_rates():
-    assert choose(lambda rates: [50.0] * len(rates), START, rounds=1).rate == START / 4
+    plateau = choose(lambda rates: [50.0 * (r > START / 5) for r in rates], START, rounds=1)
+    assert plateau.rate == START / 4
