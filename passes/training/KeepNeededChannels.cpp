@@ -18,10 +18,10 @@ struct PartialUse {
 static std::optional<PartialUse> getPartialUse(Operation *gradient, Value input) {
   int64_t offset, channels;
   if (auto conv = dyn_cast<Conv2DWeightGradOp>(gradient)) {
-    if (conv.getGroups() != 1)
+    if (conv.getGroups() != 1 && !conv.isDepthwise())
       return std::nullopt;
     offset = conv.getOffset();
-    channels = cast<RankedTensorType>(conv.getType()).getDimSize(2);
+    channels = cast<RankedTensorType>(conv.getType()).getDimSize(conv.isDepthwise() ? 3 : 2);
   } else if (auto dense = dyn_cast<DenseWeightGradOp>(gradient)) {
     offset = dense.getOffset();
     channels = cast<RankedTensorType>(dense.getType()).getDimSize(0);
@@ -67,20 +67,35 @@ static SmallVector<PartialUse> collectPartialUses(Value value, Operation *check)
   return uses;
 }
 
-static void readSlice(const PartialUse &use, Value value) {
-  OpBuilder builder(use.gradient);
-  builder.setInsertionPointAfterValue(value);
+/// The channels that `use` needs, sliced off `value` after which the builder stands.
+static Value sliceChannels(OpBuilder &builder, const PartialUse &use, Value value) {
   auto type = cast<RankedTensorType>(value.getType());
   SmallVector<int64_t> offsets(type.getRank(), 0), shape(type.getShape());
   offsets.back() = use.offset;
   shape.back() = use.channels;
-  Value slice = SliceOp::create(builder, use.gradient->getLoc(),
-                                getSlicedType(type, offsets, shape), value, offsets);
-  use.gradient->setOperand(0, slice);
-  if (auto conv = dyn_cast<Conv2DWeightGradOp>(use.gradient))
+  return SliceOp::create(builder, use.gradient->getLoc(), getSlicedType(type, offsets, shape),
+                         value, offsets);
+}
+
+static void readSlice(const PartialUse &use, Value value) {
+  OpBuilder builder(use.gradient);
+  auto conv = dyn_cast<Conv2DWeightGradOp>(use.gradient);
+  if (conv && conv.isDepthwise()) { // channel by channel: both operands are as narrow
+    conv.getGradientMutable().assign(sliceChannels(builder, use, conv.getGradient()));
+    conv.setGroups(use.channels);
+  }
+  builder.setInsertionPointAfterValue(value);
+  use.gradient->setOperand(0, sliceChannels(builder, use, value));
+  if (conv)
     conv.setOffset(0);
   else
     cast<DenseWeightGradOp>(use.gradient).setOffset(0);
+}
+
+static bool isInput(BlockArgument argument) {
+  auto function = cast<func::FuncOp>(argument.getOwner()->getParentOp());
+  auto role = function.getArgAttrOfType<RoleAttr>(argument.getArgNumber(), "tte.role");
+  return role && role.getValue() == Role::input;
 }
 
 void tte::keepNeededChannels(func::FuncOp step) {
@@ -90,6 +105,9 @@ void tte::keepNeededChannels(func::FuncOp step) {
     return;
   Operation *check = (*checks.begin()).getOperation();
   SmallVector<Value> values;
+  for (BlockArgument argument : step.getArguments())
+    if (isInput(argument))
+      values.push_back(argument);
   for (Operation &op : llvm::make_range(block.begin(), check->getIterator()))
     llvm::append_range(values, op.getResults());
   for (Value value : values)

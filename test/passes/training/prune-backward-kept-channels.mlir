@@ -83,3 +83,42 @@ func.func @forward(%x: tensor<1x6x6x4xf32>) -> tensor<1x18xf32> {
 // CHECK-DAG: tte.conv2d_weight_grad %[[LAST]], %{{.*}} : (tensor<1x3x3x1xf32>, tensor<1x3x3x2xf32>) -> tensor<1x1x1x2xf32>
 // CHECK-DAG: tte.conv2d_weight_grad %[[FIRST]], %{{.*}} padding [1, 1, 1, 1] : (tensor<1x3x3x1xf32>, tensor<1x3x3x2xf32>) -> tensor<3x3x1x2xf32>
 // PACKED: func.func @train_step
+
+// -----
+
+// Depthwise: the kept channels of the activation and the same ones of the gradient, as a
+// convolution of these alone.
+ml_program.global private @a(dense<1.0> : tensor<1x1x4x8xf32>) : tensor<1x1x4x8xf32>
+ml_program.global private @d(dense<1.0> : tensor<3x3x1x8xf32>) : tensor<3x3x1x8xf32> {tte.update = #tte.update<5, 2>}
+func.func @forward(%x: tensor<1x6x6x4xf32>) -> tensor<1x72xf32> {
+  %a = ml_program.global_load_const @a : tensor<1x1x4x8xf32>
+  %d = ml_program.global_load_const @d : tensor<3x3x1x8xf32>
+  %0 = tte.conv2d %x weights(%a) : (tensor<1x6x6x4xf32>, tensor<1x1x4x8xf32>) -> tensor<1x6x6x8xf32>
+  %1 = tte.conv2d %0 weights(%d) strides [2, 2] padding [1, 1, 1, 1] groups 8 : (tensor<1x6x6x8xf32>, tensor<3x3x1x8xf32>) -> tensor<1x3x3x8xf32>
+  %2 = tte.reshape %1 : (tensor<1x3x3x8xf32>) -> tensor<1x72xf32>
+  return %2 : tensor<1x72xf32>
+}
+
+// CHECK: func.func @train_step
+// CHECK: %[[E:.*]] = tte.conv2d
+// CHECK-NEXT: %[[KEPT:.*]] = tte.slice %[[E]] offsets [0, 0, 0, 5] : (tensor<1x6x6x8xf32>) -> tensor<1x6x6x2xf32>
+// CHECK: tte.check_finite
+// CHECK: %[[GRADIENT:.*]] = tte.slice %{{.*}} offsets [0, 0, 0, 5] : (tensor<1x3x3x8xf32>) -> tensor<1x3x3x2xf32>
+// CHECK-NEXT: tte.conv2d_weight_grad %[[KEPT]], %[[GRADIENT]] strides [2, 2] padding [1, 1, 1, 1] groups 2 : (tensor<1x6x6x2xf32>, tensor<1x3x3x2xf32>) -> tensor<3x3x1x2xf32>
+// PACKED: func.func @train_step
+
+// -----
+
+// Of the network's input as well.
+ml_program.global private @b(dense<1.0> : tensor<3x3x4x2xf32>) : tensor<3x3x4x2xf32> {tte.update = #tte.update<1, 2>}
+func.func @forward(%x: tensor<1x3x3x4xf32> {tte.role = #tte.role<input>}) -> tensor<1x18xf32> {
+  %b = ml_program.global_load_const @b : tensor<3x3x4x2xf32>
+  %0 = tte.conv2d %x weights(%b) padding [1, 1, 1, 1] : (tensor<1x3x3x4xf32>, tensor<3x3x4x2xf32>) -> tensor<1x3x3x2xf32>
+  %1 = tte.reshape %0 : (tensor<1x3x3x2xf32>) -> tensor<1x18xf32>
+  return %1 : tensor<1x18xf32>
+}
+
+// CHECK: func.func @train_step({{.*}}%[[X:arg[0-9]+]]: tensor<1x3x3x4xf32>
+// CHECK: %[[KEPT:.*]] = tte.slice %[[X]] offsets [0, 0, 0, 1] : (tensor<1x3x3x4xf32>) -> tensor<1x3x3x2xf32>
+// CHECK: tte.conv2d_weight_grad %[[KEPT]], %
+// PACKED: func.func @train_step

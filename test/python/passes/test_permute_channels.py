@@ -25,13 +25,17 @@ from tte_mlir.reference import Interpreter
 from tte_mlir.reference.training import TrainingRun
 
 SCHEMES = Path(__file__).parents[3] / "examples" / "schemes"
-TRAINING = "tte-autodiff,tte-prune-backward,func.func(tte-qas,canonicalize)"
+TRAINING = "tte-autodiff{rounding=%s},tte-prune-backward,func.func(tte-qas,canonicalize)"
 
 Permute = Callable[[ir.Module, Callable[[str], None]], None]
 
 
 def build(
-    checkpoint: Path, scheme: Path, permute: Permute = permute_channels
+    checkpoint: Path,
+    scheme: Path,
+    permute: Permute = permute_channels,
+    rounding: str = "stochastic",
+    optimizer: str = "",
 ) -> tuple[ir.Module, list[str]]:
     """A module that trains, and the remarks on it."""
     remarks: list[str] = []
@@ -40,7 +44,7 @@ def build(
         mark_updates(module, str(scheme))
         permute(module, remarks.append)
         split_parameters(module)
-    stages.run_step(module, TRAINING, "scaled")
+    stages.run_step(module, TRAINING % rounding + optimizer, "optimizer")
     return module, remarks
 
 
@@ -53,6 +57,8 @@ def originals(module: ir.Module, state: dict[str, np.ndarray]) -> dict[str, dict
     parameters = parameters_of(module)
     found: dict[str, dict[tuple, int]] = {}
     for name, array in state.items():
+        if name.endswith((".gradient", ".velocity", ".residual")):
+            continue  # the optimizer's
         origin = Origin.of(parameters[name])
         numbers = found.setdefault(origin.name, {})
         for index in np.ndindex(array.shape):
@@ -116,6 +122,20 @@ def test_chosen_channels_lie_together_and_train_alike(tmp_path: Path):
     parts, _ = build(checkpoint, scheme, leave)
     assert "blocks.1.pointwise1.weight.1" in parts_of(parts)
     assert_same_training(permuted, parts, images(8))
+
+
+@pytest.mark.parametrize(
+    ("rounding", "optimizer"),
+    [
+        ("stochastic", ",tte-accumulate{batch=2},tte-momentum{factor=0.5}"),
+        ("nearest", ",tte-residual{bits=4}"),
+    ],
+)
+def test_the_state_of_an_optimizer_follows_its_channels(tmp_path: Path, rounding, optimizer):
+    checkpoint, scheme = small_checkpoint(tmp_path), scheme_file(tmp_path, STREAM)
+    permuted, _ = build(checkpoint, scheme, permute_channels, rounding, optimizer)
+    parts, _ = build(checkpoint, scheme, leave, rounding, optimizer)
+    assert_same_training(permuted, parts, images(8, count=5))
 
 
 def test_first_channels_need_no_permutation(tmp_path: Path):
