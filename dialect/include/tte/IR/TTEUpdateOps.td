@@ -46,7 +46,9 @@ def TTE_SGDOp : TTE_Op<"sgd", [Pure, AllTypesMatch<["parameter", "result"]>,
 
     in wrapping 32-bit arithmetic, where index is the row-major index in the full
     parameter (`origin`, by default the parameter itself) and `stream` stands for
-    the seed and the parameter's name.
+    the seed and the parameter's name. The discardable attribute `tte.places` of an
+    update whose channels were permuted lists, for each dimension, the place in the
+    full parameter of each element (an empty list: as `origin` says).
 
     `residual` (i8 parameters only) keeps `bits` (2 to 8) further bits of the parameter in a
     state of its own, an i8 an element whatever `bits`: the parameter and its residual r in

@@ -155,7 +155,18 @@ def PruneBackward : Pass<"tte-prune-backward", "::mlir::ModuleOp"> {
 
     Patterns turn the slice of a weight gradient into the gradient of those
     channels. Gradients that no update needs are pure and go, so the backward
-    pass ends at the first layer that trains.
+    pass ends at the first layer that trains. Where the backward pass reads of an
+    activation, or of the network's input, only channels for weight gradients (and
+    the bits of one mask), these are sliced off in the forward pass, if that keeps
+    less; a depthwise weight gradient then takes a slice of its gradient as well.
+
+    A parameter may be a part of another or have its channels in another order
+    (passes of Python, permute_channels and split_parameters, before this one). Its global
+    says so: `tte.part_of` names the original, `tte.origin` gives its shape and the
+    offset in it, and `tte.places`, an array with a list for each dimension, the
+    element of the original that each element came from (an empty list: offset + i).
+    The update gets `origin` and `tte.places` of what it trains, so that the random
+    numbers of stochastic rounding are those of the original elements.
 
     A range beyond the parameter, a range of a parameter that its readers need
     whole (biases, grouped convolutions), and a mark on what is no parameter or
