@@ -70,8 +70,7 @@ def compile_kernels(
     """
     compiler = toolchain.find_iree_compile()
     flags = _flags(target)
-    salt = (_RECIPE, toolchain.iree_version(), target.tool_prefix, *flags)
-    keys = [_digest(*salt, source.text) for source in sources]
+    keys = content_keys(sources, target)
     query = f"{name}_kernels_library_query"
     names = [source.name for source in sources]
     library = _cached("libraries", _digest(query, *target.c_flags, *keys, *names))
@@ -92,6 +91,12 @@ def compile_kernels(
             pass
     _link_library(target, query, dict(zip(keys, names, strict=True)), keys, paths, library)
     return KernelObject(library, query)
+
+
+def content_keys(sources: Sequence[KernelSource], target: Target) -> list[str]:
+    """What tells kernels apart: equal keys mean equal machine code."""
+    salt = (_RECIPE, toolchain.iree_version(), target.tool_prefix, *_flags(target))
+    return [_digest(*salt, source.text) for source in sources]
 
 
 def _digest(*parts: str) -> str:

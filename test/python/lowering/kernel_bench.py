@@ -89,6 +89,10 @@ class Bench:
         _, instructions = _run_board(sources, calls, memory, directory)
         return {case.name: count for case, count in zip(self.cases, instructions, strict=True)}
 
+    def content_keys(self) -> list[str]:
+        """What tells the board's kernels apart (see `kernels.content_keys`)."""
+        return kernels.content_keys(self._lower(M7)[2], M7)
+
     def _lay_out(self) -> None:
         kernel_texts = "\n".join(
             f"tte.kernel @{case.name} {case.strategy} {{\n{case.body}\n}}" for case in self.cases

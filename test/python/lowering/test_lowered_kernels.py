@@ -165,27 +165,40 @@ class Conv:
         offsets = [0, 0, 0, 0]
         offsets[axis] = offset
         origin = f"origin <{full}, {offsets}>" if len(self.weight_shapes) > 1 else ""
-        kind, gradient = self.weights[part], tensor(shape)
-        scaled = "%g"
-        lines = [
-            f"^bb0(%0: {self.input}, %1: {self.gradient}, %2: {kind}, %3: tensor<f32>, "
-            "%4: tensor<i32>):",
-            f"%g = tte.conv2d_weight_grad %0, %1 {self.attributes} offset {offset} : "
-            f"({self.input}, {self.gradient}) -> {gradient}",
-        ]
-        if self.quantized:
-            element = kind[kind.index("!quant") : -1]
-            lines.append(f"%s = tte.scale_gradient %g by scale of {element} to the -1 : {gradient}")
-            scaled = "%s"
-        lines += [
-            f"%r = tte.sgd %2, {scaled} rate %3 step %4 {rounding} stream 1234567 {origin} : "
-            f"({kind}, {gradient}, tensor<f32>, tensor<i32>) -> {kind}",
-            f"tte.yield %r : {kind}",
-        ]
+        op = f"tte.conv2d_weight_grad %0, %1 {self.attributes} offset {offset}"
         macs = int(np.prod(shape)) * int(np.prod(self.output_shape[:3]))
-        data = {3: np.array(2e-3, np.float32), 4: np.array(17, np.int32)}
         name = f"{self.name}_update{part}_{rounding}"
-        return Case(name, "\n".join(lines), tied={0: 2}, data=data, macs=macs)
+        types = (self.input, self.gradient, self.weights[part])
+        return replace(update(name, op, *types, shape, rounding, origin), macs=macs)
+
+
+def update(
+    name: str,
+    gradient_op: str,
+    x: str,
+    g: str,
+    w: str,
+    shape: Sequence[int],
+    rounding: str = "stochastic",
+    origin: str = "",
+) -> Case:
+    """A weight gradient of %0 and %1, quantization-aware scaling and update in place."""
+    gradient, scaled = tensor(shape), "%g"
+    lines = [
+        f"^bb0(%0: {x}, %1: {g}, %2: {w}, %3: tensor<f32>, %4: tensor<i32>):",
+        f"%g = {gradient_op} : ({x}, {g}) -> {gradient}",
+    ]
+    if "!quant" in w:
+        element = w[w.index("!quant") : -1]
+        lines.append(f"%s = tte.scale_gradient %g by scale of {element} to the -1 : {gradient}")
+        scaled = "%s"
+    lines += [
+        f"%r = tte.sgd %2, {scaled} rate %3 step %4 {rounding} stream 1234567 {origin} : "
+        f"({w}, {gradient}, tensor<f32>, tensor<i32>) -> {w}",
+        f"tte.yield %r : {w}",
+    ]
+    data = {3: np.array(2e-3, np.float32), 4: np.array(17, np.int32)}
+    return Case(name, "\n".join(lines), tied={0: 2}, data=data)
 
 
 def network_cases() -> list[Case]:

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Instructions of each shape on the emulated board, measured once for a kernel's code.
+
+Counts are kept under the content of the lowered kernel: what was measured before is not measured
+again unless the compiler now makes another kernel of it.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kernel_bench import Bench, Case
+
+from .grid import Shape
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a shape took."""
+
+    family: str
+    text: str
+    macs: int
+    instructions: int
+
+    @property
+    def per_mac(self) -> float:
+        return self.instructions / self.macs
+
+
+class Counts:
+    """Counts by key, on disk: a JSON object a line, so that a run that ends early keeps its own."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known: dict[str, int] = {}
+        if path.exists():
+            for line in path.read_text().splitlines():
+                entry = json.loads(line)
+                self._known[entry["key"]] = entry["instructions"]
+
+    def __getitem__(self, key: str) -> int | None:
+        return self._known.get(key)
+
+    def add(self, key: str, instructions: int) -> None:
+        self._known[key] = instructions
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("a") as file:
+            file.write(json.dumps({"key": key, "instructions": instructions}) + "\n")
+
+
+def measure(shapes: Sequence[Shape], counts: Counts) -> Iterator[Found]:
+    """The shapes as they are finished, one process a core."""
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(os.cpu_count()) as pool:
+        keys = pool.imap(_key, [shape.case for shape in shapes], chunksize=8)
+        missing = []
+        for shape, key in zip(shapes, keys, strict=True):
+            known = counts[key]
+            if known is None:
+                missing.append((shape, key))
+            else:
+                yield _found(shape, known)
+        cases = [shape.case for shape, _ in missing]
+        for (shape, key), instructions in zip(missing, pool.imap(_count, cases), strict=True):
+            counts.add(key, instructions)
+            yield _found(shape, instructions)
+
+
+def _found(shape: Shape, instructions: int) -> Found:
+    return Found(shape.family, shape.text, shape.case.macs, instructions)
+
+
+def _key(case: Case) -> str:
+    (key,) = Bench("", [case]).content_keys()
+    return key
+
+
+def _count(case: Case) -> int:
+    with tempfile.TemporaryDirectory() as directory:
+        (instructions,) = Bench("", [case]).count_instructions(Path(directory)).values()
+    return instructions
