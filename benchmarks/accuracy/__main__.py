@@ -6,14 +6,20 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    Future,
+    ProcessPoolExecutor,
+    as_completed,
+    wait,
+)
 from multiprocessing import get_context
 
 import click
 from accuracy import summary
 from accuracy.rates import Choice
-from accuracy.store import Store
-from accuracy.study import Outcome, Row, Study
+from accuracy.store import Store, read_movements
+from accuracy.study import MOVING_ROWS, MOVING_TASK, Movements, Outcome, Row, Study
 from accuracy.tasks import TASKS, DataError
 from networks import ROOT
 from rich.console import Console
@@ -46,7 +52,8 @@ def main(
     except TTEError as error:
         raise click.ClickException(str(error)) from None
     build = ROOT / "build" / ("bench-accuracy-quick" if quick else "bench-accuracy")
-    store = Store(build / "outcomes.jsonl")
+    outcomes = Store(build / "outcomes.jsonl", Outcome)
+    movements = Store(build / "movements.jsonl", read_movements)
     chosen = row_names or (_QUICK_ROWS if quick else tuple(row.name for row in study.rows))
     if unknown := set(chosen) - {row.name for row in study.rows}:
         known = ", ".join(row.name for row in study.rows)
@@ -56,18 +63,20 @@ def main(
         for row in study.rows
         if row.name in chosen
         for task in task_names or TASKS
-        if (row.name, task) not in store.outcomes
+        if (row.name, task) not in outcomes.results
     ]
+    moving = [row for row in study.rows if row.name in MOVING_ROWS and row.name in chosen]
     try:
-        _run(study, store, wanted, jobs)
+        _run(study, outcomes, wanted, jobs)
+        _move(study, outcomes, movements, moving, jobs)
     except (TTEError, DataError) as error:
         raise click.ClickException(str(error)) from None
     directory = ROOT / "docs" if write and not quick else build
-    summary.write(study, store.outcomes, directory)
+    summary.write(study, outcomes.results, movements.results, directory)
     click.echo(f"wrote {directory / 'accuracy.md'}")
 
 
-def _run(study: Study, store: Store, wanted: list[Job], jobs: int) -> None:
+def _run(study: Study, store: Store[Outcome], wanted: list[Job], jobs: int) -> None:
     """Runs jobs in processes; a row that takes another's rates waits for it."""
     columns = (TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
     with (
@@ -90,16 +99,32 @@ def _run(study: Study, store: Store, wanted: list[Job], jobs: int) -> None:
                 progress.advance(bar)
 
 
-def _ready(waiting: list[Job], store: Store) -> Iterator[Job]:
+def _move(
+    study: Study, outcomes: Store[Outcome], movements: Store[Movements], rows: list[Row], jobs: int
+) -> None:
+    """Looks at the movements of rows that have a rate for MOVING_TASK."""
+    wanted = [
+        (row, outcomes.results[row.name, MOVING_TASK].rate)
+        for row in rows
+        if (row.name, MOVING_TASK) in outcomes.results
+        and (row.name, MOVING_TASK) not in movements.results
+    ]
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        runs = [pool.submit(study.move, row, MOVING_TASK, rate) for row, rate in wanted]
+        for run in as_completed(runs):
+            movements.add(run.result())
+
+
+def _ready(waiting: list[Job], store: Store[Outcome]) -> Iterator[Job]:
     for row, task in list(waiting):
-        if row.rate_of is None or (row.rate_of, task) in store.outcomes:
+        if row.rate_of is None or (row.rate_of, task) in store.results:
             yield row, task
 
 
-def _known_rate(row: Row, task: str, store: Store) -> Choice | None:
+def _known_rate(row: Row, task: str, store: Store[Outcome]) -> Choice | None:
     if row.rate_of is None:
         return None
-    return Choice(store.outcomes[row.rate_of, task].rate, {})
+    return Choice(store.results[row.rate_of, task].rate, {})
 
 
 if __name__ == "__main__":

@@ -11,15 +11,18 @@ from pathlib import Path
 
 import mlir.ir as ir
 import numpy as np
+from accuracy.movement import Movement, MovementCount
 from accuracy.prefix import Features, PrefixedSimulator
 from accuracy.real_classifier import with_real_classifier
 from accuracy.tasks import CLASSES, Images, Task, batches, to_rgb
 
 import tte_mlir as tte
-from tte_mlir.artifacts import Artifacts
+from tte_mlir.artifacts import PLAN, Artifacts
 from tte_mlir.backend.device import DeviceError
 from tte_mlir.frontend.mcunet_checkpoint import load_checkpoint, pixel_scaling
+from tte_mlir.passes.parameters import parameters_of
 from tte_mlir.recipe import InputScaling
+from tte_mlir.report import read_plan
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,24 @@ class DeviceTrainer:
             accuracies.append(_percent_right(simulator, judged, held_out) if trained else 0.0)
         return accuracies
 
+    def movements(self, task: Task, images: Images, run: Run, count: int) -> list[Movement]:
+        """What the first `count` steps of a run change of the trained i8 weights of each layer."""
+        artifacts = _program(self, run.seed)
+        simulator, layers = PrefixedSimulator(artifacts), _trained_weights(artifacts)
+
+        def weights() -> dict[str, np.ndarray]:
+            state = simulator.state.view(np.int8)
+            return {layer: state[begin:end] for layer, (begin, end) in layers.items()}
+
+        movement = MovementCount(weights())
+        steps = batches(images, task.epochs, run.seed)
+        for step, index in enumerate(steps[:count]):
+            features = simulator.prefix("train_step", to_rgb(images.x[index]))
+            rate = run.rate * (1 - step / len(steps))
+            simulator.train_step(features, int(images.y[index]), rate)
+            movement.step(weights())
+        return movement.result()
+
 
 class _Prefixes:
     """What the frozen prefix makes of images, kept for all seeds: they share its weights."""
@@ -88,6 +109,17 @@ def _train(
 def _percent_right(simulator: PrefixedSimulator, features: list[Features], images: Images) -> float:
     predictions = [int(np.argmax(simulator.infer(one))) for one in features]
     return 100 * float(np.mean(np.equal(predictions, images.y)))
+
+
+def _trained_weights(artifacts: Artifacts) -> dict[str, tuple[int, int]]:
+    """Where the i8 weights lie in the state, by the name of the layer."""
+    module = ir.Module.parse((artifacts.directory / PLAN).read_text(), ir.Context())
+    parameters = parameters_of(module)
+    return {
+        slot.name.removesuffix(".weight"): (slot.offset, slot.offset + slot.size)
+        for slot in read_plan(module).states
+        if slot.name.endswith(".weight") and np.array(parameters[slot.name].value).dtype == np.int8
+    }
 
 
 @functools.lru_cache(6)

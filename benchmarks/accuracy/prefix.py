@@ -134,6 +134,11 @@ class PrefixedSimulator:
             program.infer = getattr(self._whole, name)
             program.infer.call_count = self._cuts[name].calls
 
+    @property
+    def state(self) -> np.ndarray:
+        """A copy of the state's bytes."""
+        return self._simulator.state
+
     def prefix(self, function: str, image: np.ndarray) -> Features:
         """What `function` ("infer" or "train_step") keeps of an image behind its prefix."""
         self._network.program = self._address

@@ -1,31 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Outcomes on disk, one JSON line each, so that a study that was stopped goes on."""
+"""Results on disk, one JSON line each, so that a study that was stopped goes on."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
-from accuracy.study import Outcome
+from accuracy.movement import Movement
+from accuracy.study import Movements, Outcome
+
+ResultT = TypeVar("ResultT", Outcome, Movements)
 
 
-class Store:
-    """The outcomes of one study. A torn last line of a stopped run is dropped."""
+class Store(Generic[ResultT]):
+    """The results of one study, by row and task. A torn last line of a stopped run is dropped."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, read: Callable[..., ResultT]) -> None:
         self.path = path
-        self.outcomes: dict[tuple[str, str], Outcome] = {}
+        self.results: dict[tuple[str, str], ResultT] = {}
         if path.exists():
             for line in path.read_text().splitlines():
                 try:
-                    outcome = Outcome(**json.loads(line))
+                    result = read(**json.loads(line))
                 except (ValueError, TypeError):
                     continue
-                self.outcomes[outcome.row, outcome.task] = outcome
+                self.results[result.row, result.task] = result
 
-    def add(self, outcome: Outcome) -> None:
-        self.outcomes[outcome.row, outcome.task] = outcome
+    def add(self, result: ResultT) -> None:
+        self.results[result.row, result.task] = result
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a") as file:
-            file.write(json.dumps(asdict(outcome)) + "\n")
+            file.write(json.dumps(asdict(result)) + "\n")
+
+
+def read_movements(layers: list[dict[str, Any]], **fields: Any) -> Movements:
+    """Movements from what `Store` writes of them."""
+    return Movements(layers=[Movement(**layer) for layer in layers], **fields)

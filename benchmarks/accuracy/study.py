@@ -11,6 +11,7 @@ from typing import Protocol
 
 from accuracy.device import DeviceTrainer, Run
 from accuracy.fp32 import Fp32Trainer
+from accuracy.movement import Movement
 from accuracy.rates import Choice, choose
 from accuracy.tasks import TASKS, Images, Task
 from networks import SCHEMES, checkpoint
@@ -19,6 +20,11 @@ _BIASES = Path(__file__).with_name("mcunet-biases.yaml")
 
 DEFAULT = "stochastic"
 """The rule of the default recipe."""
+
+MOVING_STEPS = 1000
+MOVING_TASK = "turned"
+MOVING_ROWS = ("stochastic", "residual", "nearest", "no-qas", "qas-real", "no-qas-real")
+"""Where the movements of single weights are looked at: the task on which rules differ most."""
 
 _RATE = 4e-3
 _RATE_WITHOUT_SCALING = 16.0
@@ -67,6 +73,17 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Movements:
+    """How far the first steps of a row on a task move the trained weights of each layer."""
+
+    row: str
+    task: str
+    rate: float
+    steps: int
+    layers: list[Movement]
+
+
+@dataclass(frozen=True)
 class Study:
     """`rounds` of the search for a rate; `cut` shortens all tasks (`--quick`)."""
 
@@ -101,6 +118,15 @@ class Study:
             {str(seed): value for seed, value in zip(seeds, accuracies, strict=True)},
             round(_processor_seconds() - began, 1),
         )
+
+    def move(self, row: Row, task_name: str, rate: float) -> Movements:
+        """Trains with the first seed for at most MOVING_STEPS steps and sees what they change."""
+        task = self.task(task_name)
+        images = task.training(0)
+        steps = min(MOVING_STEPS, task.epochs * len(images))
+        assert isinstance(row.trainer, DeviceTrainer)
+        layers = row.trainer.movements(task, images, Run(rate, 0), steps)
+        return Movements(row.name, task_name, rate, steps, layers)
 
     def _choose(self, row: Row, task: Task) -> Choice:
         images, validation = task.trial(), task.validation()

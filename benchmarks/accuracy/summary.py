@@ -9,8 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
+from accuracy.movement import Movement, mean
 from accuracy.rates import trial_count
-from accuracy.study import DEFAULT, Outcome, Row, Study
+from accuracy.study import (
+    DEFAULT,
+    MOVING_STEPS,
+    MOVING_TASK,
+    Movements,
+    Outcome,
+    Row,
+    Study,
+)
 
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402  (the backend comes first)
@@ -45,10 +54,16 @@ def _deviation(values: list[float]) -> float:
     return statistics.stdev(values) if len(values) > 1 else 0.0
 
 
-def write(study: Study, outcomes: Outcomes, directory: Path) -> None:
+def write(
+    study: Study,
+    outcomes: Outcomes,
+    movements: Mapping[tuple[str, str], Movements],
+    directory: Path,
+) -> None:
     """Writes accuracy.md and its plots to `directory`."""
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / "accuracy.md").write_text("\n".join(_page(study, outcomes)) + "\n")
+    lines = [*_page(study, outcomes), *_moved(study, list(movements.values())), *_cost(outcomes)]
+    (directory / "accuracy.md").write_text("\n".join(lines) + "\n")
     _plot(study, outcomes, directory / "accuracy.svg")
 
 
@@ -134,6 +149,45 @@ def _rates(study: Study, outcomes: Outcomes, names: list[str]) -> Iterator[str]:
         if any(found):
             shown = (f"{o.rate:.2g}{'' if o.is_interior else ' !'}" if o else "" for o in found)
             yield f"| {row.name} | {' | '.join(shown)} |"
+
+
+def _moved(study: Study, movements: list[Movements]) -> Iterator[str]:
+    if not movements:
+        return
+    layers = list(dict.fromkeys(layer.layer for m in movements for layer in m.layers))
+    order = [row.name for row in study.rows]
+    movements = sorted(movements, key=lambda m: order.index(m.row))
+    yield ""
+    yield "## What single steps change"
+    yield ""
+    yield (
+        f"{study.task(MOVING_TASK).title}, the rates above, one seed, the first {MOVING_STEPS:,} "
+        "steps: how far a trained weight moves in a step (in quanta of its int8 grid, mean), the "
+        "share of the weights that a step changes, and the share at ±127 after the last of them."
+    )
+    yield ""
+    yield f"| layer | {' | '.join(m.row for m in movements)} |"
+    yield "|---|" + "---|" * len(movements)
+    for layer in layers:
+        found = [next((x for x in m.layers if x.layer == layer), None) for m in movements]
+        yield f"| {layer} | {' | '.join(_movement(x) if x else 'f32' for x in found)} |"
+    backbone = [mean(x for x in m.layers if x.layer != "classifier") for m in movements]
+    yield f"| mean but the classifier | {' | '.join(map(_movement, backbone))} |"
+
+
+def _movement(movement: Movement) -> str:
+    distance = f"{movement.distance:.2g}"
+    return f"{distance}, {100 * movement.moved:.2g}%, {100 * movement.bounded:.1f}%"
+
+
+def _cost(outcomes: Outcomes) -> Iterator[str]:
+    seconds = [outcome.seconds for outcome in outcomes.values() if outcome.seconds]
+    if seconds:
+        yield ""
+        yield (
+            f"{len(seconds)} of {len(outcomes)} outcomes say how long they took: "
+            f"{sum(seconds) / 3600:.1f} hours of one core, compilation included."
+        )
 
 
 def _tasks(outcomes: Outcomes) -> list[str]:
