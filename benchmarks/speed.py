@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -18,7 +19,8 @@ from dataclasses import asdict, dataclass, field
 
 import click
 import numpy as np
-from networks import ROOT, compile_scheme
+from networks import CLASSES, ROOT, checkpoint, compile_scheme
+from networks import SCHEMES as SCHEMES_DIRECTORY
 from rich.console import Console
 
 from tte_mlir import profiling
@@ -29,6 +31,8 @@ SCHEMES = ("mcunet-49kb", "mbv2-49kb", "proxyless-49kb")
 TARGETS = ("cortex-m7", "cortex-m4")
 HOST_SCHEMES = ("mcunet-49kb", "mcunet-99kb")
 HOST_LIMIT_MS = 8.0
+COMPILE_SCHEME, COMPILE_TARGET = "mcunet-49kb", "cortex-m7"
+COLD_LIMIT_S, WARM_LIMIT_S = 45, 5
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,14 @@ class HostTime:
     steps: int
 
 
+@dataclass
+class CompileTime:
+    """Wall-clock seconds of `ttec compile`, with an empty cache of kernels and with a full one."""
+
+    cold: float
+    warm: float
+
+
 def kind_of(family: str) -> str:
     """Families that are held against one number are of one kind."""
     if " + " in family:
@@ -143,6 +155,28 @@ def _step_times(device: Device, steps: int, warm_up: int = 3) -> Iterator[float]
         os.sched_setaffinity(0, allowed)
 
 
+def time_compile() -> CompileTime:
+    """Times processes that compile COMPILE_SCHEME, from the checkpoint to the library."""
+    network = COMPILE_SCHEME.partition("-")[0]
+    with tempfile.TemporaryDirectory() as directory:
+        command = [
+            sys.executable, "-m", "tte_mlir.cli", "compile", str(checkpoint(network)),
+            f"--classes={CLASSES}", f"--update={SCHEMES_DIRECTORY / COMPILE_SCHEME}.yaml",
+            f"--target={COMPILE_TARGET}", "--sram=4MiB", f"--output={directory}/out",
+        ]  # fmt: skip
+        times = []
+        for _ in range(2):
+            begin = time.monotonic()
+            subprocess.run(
+                command,
+                check=True,
+                capture_output=True,
+                env=os.environ | {"TTE_CACHE_DIR": f"{directory}/cache"},
+            )
+            times.append(time.monotonic() - begin)
+    return CompileTime(*times)
+
+
 def _record(device: Device, trains: bool = False) -> Record:
     pixels = np.random.default_rng(0).integers(0, 256, device.interface.input_shape, np.uint8)
     return Record(pixels, label=0, learning_rate=0.01 if trains else None)
@@ -151,7 +185,9 @@ def _record(device: Device, trains: bool = False) -> Record:
 # The page
 
 
-def page(boards: Sequence[Measured], hosts: Sequence[HostTime]) -> str:
+def page(
+    boards: Sequence[Measured], hosts: Sequence[HostTime], compiled: CompileTime | None
+) -> str:
     """docs/speed.md."""
     parts = ["# Speed", _INTRODUCTION]
     targets = list(dict.fromkeys(found.target for found in boards))
@@ -160,6 +196,8 @@ def page(boards: Sequence[Measured], hosts: Sequence[HostTime]) -> str:
         parts += [f"## {target}", _totals(of_target), _kinds(of_target)]
     if hosts:
         parts += ["## host", _HOST_TEXT, _host_times(hosts)]
+    if compiled:
+        parts += ["## Compilation", _COMPILE_TEXT, _compile_times(compiled)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -172,6 +210,11 @@ example of the same network and scheme, built with its own flags, on the same em
 _HOST_TEXT = f"""CPU time of one training step on one core, on the machine that made this page:
 shared and noisy, so the median and the least of all steps. At most {HOST_LIMIT_MS:g} ms are
 asked for."""
+
+
+_COMPILE_TEXT = f"""Seconds of `ttec compile` for {COMPILE_SCHEME} on {COMPILE_TARGET}, from the
+checkpoint to the linked firmware and the simulator, on the two shared cores that made this page.
+Objects of kernels are cached by content."""
 
 
 def _totals(found: Sequence[Measured]) -> str:
@@ -252,6 +295,14 @@ def _host_times(hosts: Sequence[HostTime]) -> str:
     return _markdown(("network and scheme", "median, ms", "least, ms", "steps"), rows)
 
 
+def _compile_times(compiled: CompileTime) -> str:
+    rows = [
+        ["empty cache", f"{compiled.cold:.1f}", f"{COLD_LIMIT_S}"],
+        ["the same kernels", f"{compiled.warm:.1f}", f"{WARM_LIMIT_S}"],
+    ]
+    return _markdown(("", "seconds", "required"), rows)
+
+
 def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -261,14 +312,20 @@ def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 @click.option("--scheme", "schemes", multiple=True, help="as mcunet-49kb (default: three)")
 @click.option("--target", "targets", multiple=True, help="as cortex-m7 (default: M7 and M4)")
 @click.option("--host/--no-host", default=True, help="time the host as well")
+@click.option("--compile/--no-compile", "compiles", default=True, help="time the compiler as well")
 @click.option("--host-steps", default=40, show_default=True)
 @click.option("--write/--no-write", default=True, help="write docs/speed.md")
 def main(
-    schemes: tuple[str, ...], targets: tuple[str, ...], host: bool, host_steps: int, write: bool
+    schemes: tuple[str, ...],
+    targets: tuple[str, ...],
+    host: bool,
+    compiles: bool,
+    host_steps: int,
+    write: bool,
 ) -> None:
     """Measures, prints, writes."""
     console = Console(stderr=True)
-    boards, hosts = [], []
+    boards, hosts, compiled = [], [], None
     try:
         with console.status("start") as status:
             for target in targets or TARGETS:
@@ -278,15 +335,20 @@ def main(
             for scheme in HOST_SCHEMES if host else ():
                 status.update(f"{scheme} on the host")
                 hosts.append(time_host(scheme, host_steps))
+            if compiles:
+                status.update("the compiler")
+                compiled = time_compile()
     except TTEError as error:
         raise click.ClickException(str(error)) from None
-    text = page(boards, hosts)
+    text = page(boards, hosts, compiled)
     print(text)
     if write:
         (ROOT / "docs" / "speed.md").write_text(text)
         out = ROOT / "build" / "bench"
         out.mkdir(parents=True, exist_ok=True)
         results = {"boards": list(map(asdict, boards)), "host": list(map(asdict, hosts))}
+        if compiled:
+            results["compile"] = asdict(compiled)
         (out / "speed.json").write_text(json.dumps(results, indent=2) + "\n")
 
 
