@@ -204,7 +204,16 @@ _TARGETS = {
         _cortex_m(
             "cortex-m33", "v8m.main", _FPV5, "fpv5-sp-d16", {"dsp", "fp-rounding"}, _MPS2_AN505
         ),
-        _cortex_m("cortex-m55", "v8.1m.main", _FPV5, "auto", {"dsp", "fp-rounding"}, _MPS3_AN547),
+        # The vector unit takes the portable bodies; the DSP ones are for scalar registers.
+        _cortex_m(
+            "cortex-m55",
+            "v8.1m.main",
+            f"{_FPV5},+mve.fp",
+            "auto",
+            {"fp-rounding"},
+            _MPS3_AN547,
+            vector_bytes=16,
+        ),
         Target(
             name="riscv32",
             triple="riscv32-unknown-elf",
