@@ -4,7 +4,7 @@
 import re
 
 import pytest
-from planned import parse, plan
+from planned import PIPELINE, parse, plan
 
 from tte_mlir.certificate import certify, check
 from tte_mlir.errors import TTEError
@@ -60,9 +60,10 @@ def test_no_plan():
 
 
 def test_overlap_of_live_values(sound):
-    # The convolution's output, needed by the backward pass, is put on the image.
+    # The convolution's output, needed by the backward pass, ends on the image.
     value = r"arena\[\d+\] ({tte.value = 6 : i64} : memref<1x4x4x4xf32>)"
-    found = faults(edit(sound, value, r"arena[0] \1"))
+    image = offset_of(sound, "tte.role = #tte.role<input>")
+    found = faults(edit(sound, value, rf"arena[{image - 256 + 64}] \1"))
     assert any("input is read after conv2d of layer conv has overwritten it" in f for f in found)
 
 
@@ -84,6 +85,17 @@ def test_update_before_last_reader(sound):
     assert found == [
         "@train_step, dense_input_grad of layer fc: state fc.weight is read after its update by "
         "dense_weight_grad_sgd of layer fc"
+    ]
+
+
+def test_update_from_the_sum_of_the_batch_before():
+    accumulates = PIPELINE.replace("module(", "module(tte-accumulate{batch=2},", 1)
+    sound = plan(pipeline=accumulates)
+    assert faults(sound) == []
+    found = faults(move_after(sound, r"@conv2d_weight_grad_accumulate", r"@sgd_0 ins"))
+    assert found == [
+        "@train_step, sgd_0 of layer conv: state conv.weight.gradient is read before its batch "
+        "accumulates"
     ]
 
 
