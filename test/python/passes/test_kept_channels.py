@@ -22,10 +22,8 @@ def expected_channels(network: str, scheme: Path) -> dict[str, int]:
     """Of the weights that the scheme trains, by layer: shares of the checkpoint's channels."""
     layers = {c.name: c for block in read(model_path(network)).blocks for c in block.convolutions}
     shares = yaml.safe_load(scheme.read_text())["layers"]
-    return {
-        name: max(1, round(Fraction(str(share)) * layers[name].weight.shape[2] * layers[name].groups))
-        for name, share in shares.items()
-    }
+    inputs = {name: layers[name].weight.shape[2] * layers[name].groups for name in shares}
+    return {name: max(1, round(Fraction(str(shares[name])) * inputs[name])) for name in shares}
 
 
 @pytest.mark.parametrize("network", ["mcunet", "mbv2", "proxyless"])
