@@ -6,6 +6,13 @@
 using namespace mlir;
 using namespace tte;
 
+/// Wide rows have few channels whose factors are loaded for every few pixels.
+static bool isHot(Value result) {
+  constexpr int64_t wideRow = 32;
+  auto type = cast<RankedTensorType>(result.getType());
+  return type.getRank() == 4 && type.getDimSize(2) >= wideRow;
+}
+
 AffineResult::AffineResult(KernelEmitter &kernel, Value input, ValueRange weights, Value bias,
                            Value result, std::optional<ClampAttr> clamp, int64_t channelAxis)
     : kernel(kernel), inputType(getQuantizedElement(input.getType())),
@@ -20,7 +27,7 @@ AffineResult::AffineResult(KernelEmitter &kernel, Value input, ValueRange weight
   if (quant::QuantizedType resultType = getQuantizedElement(result.getType())) {
     for (double &factor : factors)
       factor /= getScale(resultType, 0);
-    rescale.emplace(kernel, factors, getZeroPoint(result.getType()), bounds);
+    rescale.emplace(kernel, factors, getZeroPoint(result.getType()), bounds, isHot(result));
   } else {
     scales =
         kernel.addTable(llvm::map_to_vector(factors, [](double factor) { return float(factor); }));

@@ -27,7 +27,13 @@ public:
 
   /// Null where there is none.
   mlir::Value getBias() const { return bias; }
-  std::optional<Table> getTriples() const { return rescale ? rescale->getTriples() : std::nullopt; }
+  /// See `Rescale`.
+  std::optional<Table> getRecords() const { return rescale ? rescale->getRecords() : std::nullopt; }
+  int64_t getRecordBytes() const { return rescale->getRecordBytes(); }
+  llvm::SmallVector<mlir::Value> loadRecord(PointerBuilder &pointers, mlir::Value pointer,
+                                            int64_t offset) {
+    return rescale->loadRecord(pointers, pointer, offset);
+  }
 
 private:
   KernelEmitter &kernel;

@@ -23,7 +23,7 @@ FusedKernel::FusedKernel(OpBuilder &builder, KernelOp kernel, KernelLibrary &lib
   for (BlockArgument input : body.getArguments())
     types.push_back(getBytesType(builder, getBytes(input.getType())));
   // Tables and scratch get their size in build().
-  types.append(3, getBytesType(builder, 1));
+  types.append(4, getBytesType(builder, 1));
   for (Value result : body.getTerminator()->getOperands())
     types.push_back(getBytesType(builder, getBytes(result.getType())));
   function = func::FuncOp::create(loc, kernel.getSymName(), builder.getFunctionType(types, {}));
@@ -33,8 +33,9 @@ FusedKernel::FusedKernel(OpBuilder &builder, KernelOp kernel, KernelLibrary &lib
   auto rest = block->getArguments().drop_front(body.getNumArguments());
   integerTable = rest[0];
   realTable = rest[1];
-  scratch = rest[2];
-  llvm::append_range(outputs, rest.drop_front(3));
+  byteTable = rest[2];
+  scratch = rest[3];
+  llvm::append_range(outputs, rest.drop_front(4));
   builder.setInsertionPointToEnd(block);
 }
 
@@ -44,13 +45,19 @@ void FusedKernel::setScratchBytes(int64_t bytes) {
 }
 
 FailureOr<FusedKernel::Part> FusedKernel::addParts(ArrayRef<KernelOp> versions) {
-  Part part{{}, int64_t(integers.size()), int64_t(reals.size())};
+  // So that a part's table in here can be that of a kernel of its own.
+  contents.bytes.resize(llvm::alignTo(contents.bytes.size(), 4));
+  Part part{{},
+            int64_t(contents.integers.size()),
+            int64_t(contents.reals.size()),
+            int64_t(contents.bytes.size())};
   for (auto [index, kernel] : llvm::enumerate(versions)) {
     FailureOr<LoweredKernel> lowered = library.lower(kernel, /*isPrivate=*/true);
     if (failed(lowered))
       return failure();
-    llvm::append_range(integers, lowered->integers);
-    llvm::append_range(reals, lowered->reals);
+    llvm::append_range(contents.integers, lowered->tables.integers);
+    llvm::append_range(contents.reals, lowered->tables.reals);
+    llvm::append_range(contents.bytes, lowered->tables.bytes);
     if (index == 0)
       part.kernel = *lowered;
     else if (lowered->function != part.kernel.function)
@@ -69,13 +76,14 @@ Value FusedKernel::view(Bytes bytes, Type type) {
 void FusedKernel::call(const Part &part, ArrayRef<Bytes> inputs, Bytes scratch,
                        ArrayRef<Bytes> outputs, Index version) {
   SmallVector<Bytes> all(inputs);
-  auto addTable = [&](Value table, int64_t offset, int64_t size) {
-    constexpr int64_t width = sizeof(int32_t); // of f32 as well
-    if (size)
-      all.push_back({table, mul(version, size * width) + offset * width});
+  auto addTable = [&](Value table, int64_t offset, const auto &values) {
+    int64_t width = sizeof(values[0]);
+    if (!values.empty())
+      all.push_back({table, mul(version, values.size() * width) + offset * width});
   };
-  addTable(integerTable, part.integerOffset, part.kernel.integers.size());
-  addTable(realTable, part.realOffset, part.kernel.reals.size());
+  addTable(integerTable, part.integerOffset, part.kernel.tables.integers);
+  addTable(realTable, part.realOffset, part.kernel.tables.reals);
+  addTable(byteTable, part.byteOffset, part.kernel.tables.bytes);
   if (part.kernel.scratchBytes)
     all.push_back(scratch);
   llvm::append_range(all, outputs);
@@ -152,8 +160,9 @@ func::FuncOp FusedKernel::build(Block &destination) {
     else
       block.eraseArgument(cast<BlockArgument>(buffer).getArgNumber());
   };
-  settle(integerTable, integers.size() * sizeof(int32_t));
-  settle(realTable, reals.size() * sizeof(float));
+  settle(integerTable, contents.integers.size() * sizeof(int32_t));
+  settle(realTable, contents.reals.size() * sizeof(float));
+  settle(byteTable, contents.bytes.size());
   settle(scratch, scratchBytes);
   function.setFunctionType(builder.getFunctionType(block.getArgumentTypes(), {}));
   destination.push_back(function);

@@ -32,7 +32,8 @@ public:
   /// these join this kernel's, version after version.
   struct Part {
     LoweredKernel kernel;
-    int64_t integerOffset, realOffset; ///< elements in the tables
+    /// Elements in the tables.
+    int64_t integerOffset, realOffset, byteOffset;
   };
   mlir::FailureOr<Part> addPart(KernelOp part) { return addParts(part); }
   mlir::FailureOr<Part> addParts(llvm::ArrayRef<KernelOp> versions);
@@ -49,8 +50,7 @@ public:
 
   /// Ends the function.
   mlir::func::FuncOp build(mlir::Block &destination);
-  llvm::ArrayRef<int32_t> getIntegerTable() const { return integers; }
-  llvm::ArrayRef<float> getRealTable() const { return reals; }
+  const TableContents &getTables() const { return contents; }
 
 private:
   mlir::Value view(Bytes bytes, mlir::Type type);
@@ -62,10 +62,9 @@ private:
   mlir::func::FuncOp function;
   llvm::DenseMap<mlir::Value, mlir::Value> inputs;
   llvm::SmallVector<mlir::Value> outputs;
-  mlir::Value integerTable, realTable, scratch;
+  mlir::Value integerTable, realTable, byteTable, scratch;
   int64_t scratchBytes = 0;
-  llvm::SmallVector<int32_t> integers;
-  llvm::SmallVector<float> reals;
+  TableContents contents;
 };
 
 } // namespace tte

@@ -21,7 +21,7 @@ KernelEmitter::KernelEmitter(OpBuilder &builder, KernelOp kernel, const KernelTa
   // Tables and scratch get their size in build().
   types.push_back(MemRefType::get({1}, builder.getI32Type()));
   types.push_back(MemRefType::get({1}, builder.getF32Type()));
-  types.push_back(MemRefType::get({1}, builder.getI8Type()));
+  types.append(2, MemRefType::get({1}, builder.getI8Type()));
   for (Value result : yield.getValues())
     types.push_back(getFlatBuffer(result.getType()));
   function = func::FuncOp::create(loc, kernel.getSymName(), builder.getFunctionType(types, {}));
@@ -30,8 +30,9 @@ KernelEmitter::KernelEmitter(OpBuilder &builder, KernelOp kernel, const KernelTa
     buffers[input] = buffer;
   integerTable = block->getArgument(inputs);
   realTable = block->getArgument(inputs + 1);
-  scratch = block->getArgument(inputs + 2);
-  llvm::append_range(outputs, block->getArguments().drop_front(inputs + 3));
+  byteTable = block->getArgument(inputs + 2);
+  scratch = block->getArgument(inputs + 3);
+  llvm::append_range(outputs, block->getArguments().drop_front(inputs + 4));
   builder.setInsertionPointToEnd(block);
 }
 
@@ -45,18 +46,6 @@ Value KernelEmitter::getScratch(int64_t bytes) {
   scratchBytes = bytes;
   scratch.setType(MemRefType::get({bytes}, builder.getI8Type()));
   return scratch;
-}
-
-Table KernelEmitter::addTable(ArrayRef<int32_t> values) {
-  Table table{integerTable, int64_t(integers.size())};
-  llvm::append_range(integers, values);
-  return table;
-}
-
-Table KernelEmitter::addTable(ArrayRef<float> values) {
-  Table table{realTable, int64_t(reals.size())};
-  llvm::append_range(reals, values);
-  return table;
 }
 
 Value KernelEmitter::addTableScalar(int32_t value) {
@@ -120,8 +109,9 @@ func::FuncOp KernelEmitter::build(Block &destination) {
     else
       block.eraseArgument(argument.getArgNumber());
   };
-  settle(integerTable, integers.size());
-  settle(realTable, reals.size());
+  settle(integerTable, contents.integers.size());
+  settle(realTable, contents.reals.size());
+  settle(byteTable, contents.bytes.size());
   settle(scratch, scratchBytes);
   function.setFunctionType(builder.getFunctionType(block.getArgumentTypes(), {}));
   destination.push_back(function);

@@ -26,6 +26,13 @@ struct Table {
   int64_t offset = 0;
 };
 
+/// The constants of a kernel: a table an element type, passed in this order where not empty.
+struct TableContents {
+  llvm::SmallVector<int32_t, 0> integers;
+  llvm::SmallVector<float, 0> reals;
+  llvm::SmallVector<int8_t, 0> bytes;
+};
+
 /// Lowers the region of one `tte.kernel` to a function. Arguments are flat memrefs of storage
 /// elements, in the order of `tte.call`: inputs, tables, scratch, outputs.
 class KernelEmitter : public KernelBuilder {
@@ -42,8 +49,15 @@ public:
   mlir::OperandRange getYielded() { return yield.getValues(); }
 
   /// Adds constants to the table of their element type.
-  Table addTable(llvm::ArrayRef<int32_t> values);
-  Table addTable(llvm::ArrayRef<float> values);
+  Table addTable(llvm::ArrayRef<int32_t> values) {
+    return addTable(integerTable, contents.integers, values);
+  }
+  Table addTable(llvm::ArrayRef<float> values) {
+    return addTable(realTable, contents.reals, values);
+  }
+  Table addTable(llvm::ArrayRef<int8_t> values) {
+    return addTable(byteTable, contents.bytes, values);
+  }
   /// One constant from a table, read once on entry.
   mlir::Value addTableScalar(int32_t value);
   mlir::Value addTableScalar(float value);
@@ -63,20 +77,25 @@ public:
 
   /// Ends the function and adds its arguments. Table contents are then final.
   mlir::func::FuncOp build(mlir::Block &destination);
-  llvm::ArrayRef<int32_t> getIntegerTable() const { return integers; }
-  llvm::ArrayRef<float> getRealTable() const { return reals; }
+  const TableContents &getTables() const { return contents; }
 
 private:
   mlir::Value evaluate(mlir::Value tensor, const Position &position);
+  template <typename T>
+  static Table addTable(mlir::Value buffer, llvm::SmallVectorImpl<T> &contents,
+                        llvm::ArrayRef<T> values) {
+    Table table{buffer, int64_t(contents.size())};
+    llvm::append_range(contents, values);
+    return table;
+  }
 
   KernelOp kernel;
   YieldOp yield;
   mlir::func::FuncOp function;
   llvm::DenseMap<mlir::Value, mlir::Value> buffers;
   llvm::SmallVector<mlir::Value> outputs;
-  llvm::SmallVector<int32_t> integers;
-  llvm::SmallVector<float> reals;
-  mlir::Value integerTable, realTable, scratch;
+  TableContents contents;
+  mlir::Value integerTable, realTable, byteTable, scratch;
   int64_t scratchBytes = 0;
   mlir::Operation *entryEnd = nullptr;
   llvm::DenseMap<mlir::Value, mlir::Value> scalars;

@@ -47,16 +47,14 @@ FailureOr<LoweredKernel> KernelLibrary::lower(KernelOp kernel, bool isPrivate) {
     FusedKernel fused(builder, kernel, *this);
     if (failed(emitFused(kernel, fused)))
       return failure();
-    result.integers.assign(fused.getIntegerTable().begin(), fused.getIntegerTable().end());
-    result.reals.assign(fused.getRealTable().begin(), fused.getRealTable().end());
+    result.tables = fused.getTables();
     function = fused.build(*module.getBody());
   } else {
     KernelEmitter emitter(builder, kernel, target);
     if (failed(emitPlain(kernel, emitter)))
       return failure();
     function = emitter.build(*module.getBody());
-    result.integers.assign(emitter.getIntegerTable().begin(), emitter.getIntegerTable().end());
-    result.reals.assign(emitter.getRealTable().begin(), emitter.getRealTable().end());
+    result.tables = emitter.getTables();
     result.scratchBytes = getPlainScratchBytes(kernel);
   }
   result.type = function.getFunctionType();

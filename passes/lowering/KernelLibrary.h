@@ -13,8 +13,7 @@ namespace tte {
 struct LoweredKernel {
   mlir::FlatSymbolRefAttr function;
   mlir::FunctionType type;
-  llvm::SmallVector<int32_t> integers;
-  llvm::SmallVector<float> reals;
+  TableContents tables;
   int64_t scratchBytes = 0;
 };
 

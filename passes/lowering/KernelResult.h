@@ -25,13 +25,18 @@ public:
     kernel.finish(root, affine.finish(sum, factors), {element, channel, {}, getLanes(sum)});
   }
   std::optional<Requantization> getRequantization() override {
-    std::optional<Table> triples = affine.getTriples();
-    if (!triples || !llvm::equal(kernel.getYielded(), llvm::ArrayRef(root)))
+    std::optional<Table> records = affine.getRecords();
+    if (!records || !llvm::equal(kernel.getYielded(), llvm::ArrayRef(root)))
       return std::nullopt;
-    Requantization places{{}, {triples->buffer, triples->offset}, {kernel.getOutput(0)}};
+    Requantization places{
+        {}, {records->buffer, records->offset}, affine.getRecordBytes(), {kernel.getOutput(0)}};
     if (affine.getBias())
       places.bias = Place{affine.getBias()};
     return places;
+  }
+  llvm::SmallVector<mlir::Value> loadFactors(PointerBuilder &pointers, mlir::Value record,
+                                             int64_t offset) override {
+    return affine.loadRecord(pointers, record, offset);
   }
   mlir::Value requantize(mlir::Value sum, llvm::ArrayRef<mlir::Value> factors) override {
     return affine.finish(sum, factors);

@@ -82,8 +82,9 @@ private:
       Replacement &replacement = lowered[SymbolRefAttr::get(
           module.getSymNameAttr(), FlatSymbolRefAttr::get(kernel.getSymNameAttr()))];
       replacement.function = result->function;
-      addTable(ArrayRef(result->integers), builder.getI32Type(), replacement);
-      addTable(ArrayRef(result->reals), builder.getF32Type(), replacement);
+      addTable(ArrayRef(result->tables.integers), builder.getI32Type(), replacement);
+      addTable(ArrayRef(result->tables.reals), builder.getF32Type(), replacement);
+      addTable(ArrayRef(result->tables.bytes), builder.getI8Type(), replacement);
       kernel.erase();
     }
     return success();

@@ -24,53 +24,89 @@ FixedPoint tte::getFixedPoint(double value) {
   return {int32_t(multiplier), int32_t(shift)};
 }
 
-Rescale::Rescale(KernelEmitter &kernel, ArrayRef<double> factors, int64_t zeroPoint, Bounds bounds)
+Rescale::Rescale(KernelEmitter &kernel, ArrayRef<double> factors, int64_t zeroPoint, Bounds bounds,
+                 bool isHot)
     : kernel(kernel), bounds(bounds), zeroPoint(zeroPoint), perChannel(factors.size() > 1) {
   SmallVector<FixedPoint> points = llvm::map_to_vector(factors, getFixedPoint);
   highWordSuffices = llvm::all_of(points, [](FixedPoint point) { return point.shift >= 33; });
-  SmallVector<SmallVector<int32_t>> columns;
-  auto addColumn = [&](function_ref<int32_t(FixedPoint)> entry) {
-    columns.push_back(llvm::map_to_vector(points, entry));
-  };
-  addColumn([](FixedPoint point) { return point.multiplier; });
-  if (highWordSuffices) {
-    // The zero point joins the rounding constant where it cannot overflow there.
-    bool foldZeroPoint = llvm::all_of(points, [](FixedPoint point) { return point.shift <= 54; });
-    addColumn([&](FixedPoint point) -> int32_t {
-      int32_t shift = point.shift - 32;
-      return (1 << (shift - 1)) + (foldZeroPoint ? int32_t(zeroPoint) * (1 << shift) : 0);
-    });
-    addColumn([](FixedPoint point) { return point.shift - 32; });
-    if (foldZeroPoint)
-      this->zeroPoint = 0;
-  } else {
-    addColumn([](FixedPoint point) { return point.shift; });
-  }
-  addTables(columns);
+  foldsZeroPoint =
+      highWordSuffices && llvm::all_of(points, [](FixedPoint point) { return point.shift <= 54; });
+  hasWords = isHot && highWordSuffices && kernel.target.dsp;
+  addTables(points);
 }
 
-void Rescale::addTables(ArrayRef<SmallVector<int32_t>> columns) {
-  if (kernel.target.vectorWidth > 1) {
-    for (ArrayRef<int32_t> column : columns)
-      factorTables.push_back(kernel.addTable(column));
-    return;
+void Rescale::addTables(ArrayRef<FixedPoint> points) {
+  SmallVector<int32_t> words;
+  SmallVector<int8_t> bytes;
+  for (FixedPoint point : points) {
+    int32_t shift = point.shift - 33;
+    words.push_back(point.multiplier);
+    if (hasWords) {
+      words.push_back(getUnit() * (1 << shift));
+      words.push_back(saturates() ? shift : shift + 1);
+    } else if (kernel.target.dsp) {
+      for (int bit = 0; bit < 32; bit += 8)
+        bytes.push_back(int8_t(uint32_t(point.multiplier) >> bit));
+      bytes.push_back(shift);
+    } else {
+      bytes.push_back(shift);
+    }
   }
-  SmallVector<int32_t> entries;
-  for (size_t channel = 0; channel < columns.front().size(); ++channel)
-    for (ArrayRef<int32_t> column : columns)
-      entries.push_back(column[channel]);
-  Table table = kernel.addTable(entries);
-  factorStride = columns.size();
-  for (size_t i = 0; i < columns.size(); ++i)
-    factorTables.push_back({table.buffer, table.offset + int64_t(i)});
+  if (kernel.target.dsp) {
+    records = hasWords ? kernel.addTable(words) : kernel.addTable(bytes);
+  } else {
+    multipliers = kernel.addTable(words);
+    shifts = kernel.addTable(bytes);
+  }
+}
+
+bool Rescale::saturates() const {
+  return kernel.target.dsp && bounds.lower == -128 && bounds.upper == 127 &&
+         (foldsZeroPoint || !zeroPoint);
 }
 
 SmallVector<Value> Rescale::loadFactors(Index channel, int64_t lanes) {
-  return llvm::map_to_vector(factorTables, [&](Table table) -> Value {
+  Index entry = perChannel ? channel : Index(0);
+  if (hasWords) {
+    SmallVector<Value> factors;
+    for (int64_t word = 0; word < 3; ++word)
+      factors.push_back(kernel.loadTable(records, kernel.mul(entry, 3) + word));
+    return factors;
+  }
+  if (kernel.target.dsp) {
+    Index record = kernel.mul(entry, getRecordBytes()) + records.offset;
+    return getFactors(kernel.loadPacked(records.buffer, record, 32),
+                      kernel.load(records.buffer, record + 4));
+  }
+  auto load = [&](Table table) {
     if (perChannel)
-      return kernel.loadTable(table, kernel.mul(channel, factorStride), lanes);
-    return kernel.splat(kernel.loadTable(table, 0), lanes);
-  });
+      return kernel.loadTable(table, entry, lanes);
+    return kernel.splat(kernel.loadTable(table, entry), lanes);
+  };
+  Value multiplier = load(multipliers);
+  return getFactors(multiplier, load(shifts));
+}
+
+SmallVector<Value> Rescale::loadRecord(PointerBuilder &pointers, Value pointer, int64_t offset) {
+  if (hasWords) {
+    auto [multiplier, rounding] = pointers.loadWords(pointer, offset);
+    return {multiplier, rounding, pointers.loadWord(pointer, offset + 8)};
+  }
+  Value multiplier = pointers.loadUnalignedWord(pointer, offset);
+  return getFactors(multiplier, pointers.loadByte(pointer, offset + 4));
+}
+
+/// Multiplier, rounding constant (where the high word suffices) and shift, for `apply`.
+SmallVector<Value> Rescale::getFactors(Value multiplier, Value shift) {
+  OpBuilder &builder = kernel.builder;
+  int64_t lanes = getLanes(shift);
+  if (!highWordSuffices)
+    return {multiplier, shift};
+  // The zero point times 2^s and 2^(s - 1), where s = shift + 1.
+  Value rounding = arith::ShLIOp::create(builder, kernel.loc, kernel.i32(getUnit(), lanes), shift);
+  if (!saturates())
+    shift = arith::AddIOp::create(builder, kernel.loc, shift, kernel.i32(1, lanes));
+  return {multiplier, rounding, shift};
 }
 
 Value Rescale::apply(Value accumulator, ArrayRef<Value> factors) {
@@ -87,10 +123,12 @@ Value Rescale::applyHigh(Value accumulator, ArrayRef<Value> factors) {
       arith::MulSIExtendedOp::create(builder, kernel.loc, accumulator, factors[0]).getHigh();
   Value rounded = arith::AddIOp::create(builder, kernel.loc, high, factors[1]);
   Value result = arith::ShRSIOp::create(builder, kernel.loc, rounded, factors[2]);
-  if (zeroPoint)
-    result = arith::AddIOp::create(builder, kernel.loc, result, kernel.i32(zeroPoint, lanes));
-  if (kernel.target.dsp && bounds.lower == -128 && bounds.upper == 127)
+  if (saturates()) {
+    result = arith::ShRSIOp::create(builder, kernel.loc, result, kernel.i32(1));
     return kernel.armIntrinsic("ssat", {result, kernel.i32(8)});
+  }
+  if (zeroPoint && !foldsZeroPoint)
+    result = arith::AddIOp::create(builder, kernel.loc, result, kernel.i32(zeroPoint, lanes));
   return kernel.clamp(result, bounds.lower, bounds.upper);
 }
 
@@ -101,6 +139,7 @@ Value Rescale::applyWide(Value accumulator, ArrayRef<Value> factors) {
   Type wide = kernel.laneType(builder.getI64Type(), lanes);
   auto extend = [&](Value value) { return arith::ExtSIOp::create(builder, loc, wide, value); };
   Value shift = extend(factors[1]);
+  shift = arith::AddIOp::create(builder, loc, shift, extend(kernel.i32(33, lanes)));
   Value product = arith::MulIOp::create(builder, loc, extend(accumulator), extend(factors[0]));
   Value one = extend(kernel.i32(1, lanes));
   Value half =

@@ -22,14 +22,20 @@ public:
   virtual void store(mlir::Value sum, llvm::ArrayRef<mlir::Value> factors, Index element,
                      Index channel) = 0;
 
-  /// Where results are bytes that depend on nothing but their sum, bias and three words of
-  /// factors a channel: code over pointers is shorter then.
+  /// Where results are bytes that depend on nothing but their sum, bias and a record of factors a
+  /// channel: code over pointers is shorter then.
   struct Requantization {
     std::optional<Place> bias; ///< i32
-    Place factors;             ///< three i32 a channel
-    Place output;              ///< i8
+    Place records;
+    int64_t recordBytes;
+    Place output; ///< i8
   };
   virtual std::optional<Requantization> getRequantization() { return std::nullopt; }
+  /// The factors from the record that lies `offset` bytes behind the pointer `record`.
+  virtual llvm::SmallVector<mlir::Value> loadFactors(PointerBuilder &pointers, mlir::Value record,
+                                                     int64_t offset) {
+    return {};
+  }
   /// The result to be stored, from the factors of its channel.
   virtual mlir::Value requantize(mlir::Value sum, llvm::ArrayRef<mlir::Value> factors) {
     return {};

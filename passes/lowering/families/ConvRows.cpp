@@ -373,7 +373,6 @@ void ConvRowsEmitter::emitChannels(Index firstPixel, Index surplus) {
 
 void ConvRowsEmitter::emitChannelsByPointers(const RowResult::Requantization &places,
                                              Index firstPixel, Index surplus) {
-  constexpr int64_t factorBytes = 12;
   size_t parts = rows.parts.size();
   // Pointers that move from channel to channel: weights, single weights, output, bias.
   SmallVector<Value> moving;
@@ -391,7 +390,7 @@ void ConvRowsEmitter::emitChannelsByPointers(const RowResult::Requantization &pl
   if (places.bias)
     moving.push_back(pointers.pointerTo(*places.bias));
 
-  auto emitTile = [&](Value factors, ArrayRef<Value> carried, int64_t count) {
+  auto emitTile = [&](Value record, ArrayRef<Value> carried, int64_t count) {
     SmallVector<Value> next(carried), singles(parts, Value()), initial;
     for (auto [i, part] : llvm::enumerate(withSingle)) {
       singles[part] = carried[parts + i];
@@ -402,10 +401,9 @@ void ConvRowsEmitter::emitChannelsByPointers(const RowResult::Requantization &pl
     SmallVector<Value> sums = accumulate(initial, MutableArrayRef(next).take_front(parts), singles);
     Value output = carried[outputAt];
     for (int64_t c = 0; c < count; ++c) {
-      auto [multiplier, rounding] = pointers.loadWords(factors, c * factorBytes);
-      Value shift = pointers.loadWord(factors, c * factorBytes + 8);
+      SmallVector<Value> factors = result.loadFactors(pointers, record, c * places.recordBytes);
       forEachPixel(surplus, [&](int64_t p, Index element) {
-        Value value = result.requantize(sums[p * count + c], {multiplier, rounding, shift});
+        Value value = result.requantize(sums[p * count + c], factors);
         Value place = pointers.advance(output, Index(element.base));
         pointers.storeByte(value, place, element.offset + c);
       });
@@ -415,14 +413,14 @@ void ConvRowsEmitter::emitChannelsByPointers(const RowResult::Requantization &pl
       next.back() = pointers.advance(carried.back(), count * 4);
     return next;
   };
-  Value factors = pointers.pointerTo(places.factors);
-  int64_t pairs = shape.outputChannels / 2, step = 2 * factorBytes;
+  Value records = pointers.pointerTo(places.records);
+  int64_t pairs = shape.outputChannels / 2, step = 2 * places.recordBytes;
   if (pairs)
     moving = pointers.loop(
-        factors, pairs * step, step, moving,
-        [&](Value factors, ArrayRef<Value> carried) { return emitTile(factors, carried, 2); });
+        records, pairs * step, step, moving,
+        [&](Value record, ArrayRef<Value> carried) { return emitTile(record, carried, 2); });
   if (shape.outputChannels % 2)
-    emitTile(pointers.advance(factors, pairs * step), moving, 1);
+    emitTile(pointers.advance(records, pairs * step), moving, 1);
 }
 
 void ConvRowsEmitter::emitPortableChannels(Index firstPixel, Index surplus) {

@@ -54,14 +54,14 @@ public:
 
 private:
   void emitImage(Index image);
-  void emitChannel(Value input, Value output, Value bias, Value factors, Index channel);
+  void emitChannel(Value input, Value output, Value bias, Value record, Index channel);
   Value stageWeights(Index channel);
   Value stageWeights(Value weights, int64_t step);
   void clear(Value begin, int64_t bytes);
   void stageRow(Value source, Value row);
   void stageBand(Value input, Index band);
   Index getSurplus(Value tile, Value lastTile);
-  void emitTile(Value plane, Value output, Value initial, Value factors, Index surplus);
+  void emitTile(Value plane, Value output, Value initial, Value record, Index surplus);
   SmallVector<Value> accumulateRow(SmallVector<Value> sums, Value plane, int64_t row);
   Value getWeights() { return pointers.pointerTo({operands.scratch, 0}); }
   Value getPlane() { return pointers.pointerTo({operands.scratch, rows.getWeightBytes()}); }
@@ -234,11 +234,11 @@ void DepthwiseRowsEmitter::emitImage(Index image) {
   if (places.bias)
     carried.push_back(pointers.pointerTo(*places.bias));
   carried.push_back(kernel.materialize(0));
-  constexpr int64_t factorBytes = 12;
-  pointers.loop(pointers.pointerTo(places.factors), channels * factorBytes, factorBytes, carried,
-                [&](Value factors, ArrayRef<Value> carried) {
+  int64_t step = places.recordBytes;
+  pointers.loop(pointers.pointerTo(places.records), channels * step, step, carried,
+                [&](Value record, ArrayRef<Value> carried) {
                   SmallVector<Value> next(carried);
-                  emitChannel(carried[0], carried[1], places.bias ? carried[2] : Value(), factors,
+                  emitChannel(carried[0], carried[1], places.bias ? carried[2] : Value(), record,
                               Index(carried.back()));
                   for (int64_t i : {0, 1})
                     next[i] = pointers.advance(carried[i], 1);
@@ -260,7 +260,7 @@ void DepthwiseRowsEmitter::clear(Value begin, int64_t bytes) {
   });
 }
 
-void DepthwiseRowsEmitter::emitChannel(Value input, Value output, Value bias, Value factors,
+void DepthwiseRowsEmitter::emitChannel(Value input, Value output, Value bias, Value record,
                                        Index channel) {
   // sum (x - z) * w = sum x * w - z * sum w
   Value initial = bias ? pointers.loadWord(bias) : kernel.i32(0);
@@ -283,7 +283,7 @@ void DepthwiseRowsEmitter::emitChannel(Value input, Value output, Value bias, Va
                                     Index surplus = 0;
                                     if (valid && rows.getTiles() > 1)
                                       surplus = getSurplus(tile, lastTile);
-                                    emitTile(tile, carried[0], initial, factors, surplus);
+                                    emitTile(tile, carried[0], initial, record, surplus);
                                     return {pointers.advance(carried[0],
                                                              rows.tileWidth * shape.inputChannels)};
                                   });
@@ -426,13 +426,12 @@ void DepthwiseRowsEmitter::stageBand(Value input, Index band) {
 // Sums
 //===----------------------------------------------------------------------===//
 
-void DepthwiseRowsEmitter::emitTile(Value plane, Value output, Value initial, Value factors,
+void DepthwiseRowsEmitter::emitTile(Value plane, Value output, Value initial, Value record,
                                     Index surplus) {
   SmallVector<Value> sums(rows.tileWidth, initial);
   for (int64_t row = 0; row < shape.rows.kernel; ++row)
     sums = accumulateRow(sums, plane, row);
-  auto [multiplier, rounding] = pointers.loadWords(factors);
-  Value shift = pointers.loadWord(factors, 8);
+  SmallVector<Value> factors = result.loadFactors(pointers, record, 0);
   // Outputs that the last tile of a row does not have are stored over the last one before it is.
   int64_t valid = shape.columns.output % rows.tileWidth;
   if (valid == 0)
@@ -446,7 +445,7 @@ void DepthwiseRowsEmitter::emitTile(Value plane, Value output, Value initial, Va
     if (isSurplus)
       place = pointers.advance(output, kernel.mul(surplus, t - valid + 1));
     int64_t offset = (isSurplus ? valid - 1 : t) * shape.inputChannels;
-    pointers.storeByte(result.requantize(sums[t], {multiplier, rounding, shift}), place, offset);
+    pointers.storeByte(result.requantize(sums[t], factors), place, offset);
   }
 }
 
