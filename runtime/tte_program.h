@@ -63,6 +63,11 @@ typedef struct tte_input {
   float u8_offset;
 } tte_input;
 
+// The initial state is packed in runs. A run begins with a byte that holds the
+// number of units less 1; with this bit the units are i16 that stand for the
+// i32 of the same value, else bytes. Behind the last run the state is 0.
+#define TTE_INITIAL_WORDS 0x80u
+
 typedef struct tte_program {
   uint32_t abi_version;
   uint32_t class_count;
@@ -72,7 +77,7 @@ typedef struct tte_program {
   uint32_t arena_alignment; // bytes, a power of two
   uint32_t state_alignment; // bytes, a power of two
   uint32_t state_bytes;
-  uint32_t initial_bytes; // of the initial state; what follows them is 0
+  uint32_t initial_bytes; // of initial_state
   const uint8_t *initial_state;
   const uint8_t *flash;
   const uint32_t *bindings;

@@ -44,8 +44,24 @@ static tte_status run(const tte_program *program, tte_network *network,
 }
 
 void tte_reset_state(const tte_program *program, uint8_t *state) {
-  memcpy(state, program->initial_state, program->initial_bytes);
-  memset(state + program->initial_bytes, 0, program->state_bytes - program->initial_bytes);
+  const uint8_t *packed = program->initial_state;
+  const uint8_t *const packed_end = packed + program->initial_bytes;
+  uint8_t *const end = state + program->state_bytes;
+  while (packed != packed_end) {
+    const int has_words = *packed & TTE_INITIAL_WORDS;
+    uint32_t count = (*packed++ & (TTE_INITIAL_WORDS - 1u)) + 1;
+    if (!has_words) {
+      memcpy(state, packed, count);
+      state += count;
+      packed += count;
+    } else {
+      for (; count; --count, packed += 2, state += 4) {
+        const int32_t word = (int16_t)(packed[0] | packed[1] << 8);
+        memcpy(state, &word, sizeof(word));
+      }
+    }
+  }
+  memset(state, 0, (size_t)(end - state));
 }
 
 tte_status tte_init(const tte_program *program, tte_network *network, void *arena, void *state) {

@@ -14,7 +14,7 @@ extern "C" {
 #endif
 
 // Version of the tables between generated code and this runtime.
-#define TTE_ABI_VERSION 2u
+#define TTE_ABI_VERSION 3u
 
 typedef enum tte_status {
   TTE_OK = 0,

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import mlir.ir as ir
@@ -12,7 +13,7 @@ from mlir.dialects import quant
 from tte_mlir.backend.package import (
     Binding,
     Call,
-    FlashBuilder,
+    FlashLayout,
     Function,
     Input,
     Program,
@@ -92,11 +93,11 @@ def export_program(
         query_symbol=query_symbol,
         arena_bytes=layout.arena_bytes,
         initial_state=reader.initial_state(layout.state_bytes),
-        flash=reader.flash.finish(),
+        flash=reader.flash.data,
         arena_alignment=layout.arena_alignment,
         state_alignment=layout.state_alignment,
         schedule=schedule,
-        flash_alignment=max(reader.flash.alignment, FLASH_ALIGNMENT),
+        flash_alignment=FLASH_ALIGNMENT,
         kernel_names=tuple(reader.ordinals),
         fingerprint=fingerprint,
         **{
@@ -124,7 +125,7 @@ class _Reader:
             name: op for name, op in symbols.items() if op.operation.name == "func.func"
         }
         self.ordinals = _kernel_ordinals(symbols["kernels"])
-        self.flash = FlashBuilder()
+        self.flash = FlashLayout(self._constants(), FLASH_ALIGNMENT)
         self.roles: dict[str, tte.SubspanOp] = {}
         self._states: dict[str, tte.SubspanOp] = {}
 
@@ -171,9 +172,15 @@ class _Reader:
     def _bind(self, buffer: ir.Value) -> Binding:
         op = buffer.owner.opview
         if isinstance(op, tte.FlashOp):
-            name = ir.FlatSymbolRefAttr(op.operation.attributes["global"]).value
-            return self.flash.add(self._data(name), FLASH_ALIGNMENT)
+            return self.flash[self._data(_global(op))]
         return Binding(Space[tte.enum_keyword(op.space).upper()], _offset(op))
+
+    def _constants(self) -> Iterator[bytes]:
+        """What the calls read from flash."""
+        for function in self.functions.values():
+            for op in function.regions[0].blocks[0]:
+                if isinstance(op, tte.FlashOp):
+                    yield self._data(_global(op))
 
     def _data(self, name: str) -> bytes:
         return np.ascontiguousarray(np.array(self._globals[name].value)).tobytes()
@@ -191,6 +198,10 @@ def _kernel_ordinals(kernels: ir.OpView) -> dict[str, int]:
         )
     ]
     return {name: ordinal for ordinal, name in enumerate(names)}
+
+
+def _global(op: tte.FlashOp) -> str:
+    return ir.FlatSymbolRefAttr(op.operation.attributes["global"]).value
 
 
 def _offset(op: tte.SubspanOp) -> int:

@@ -11,19 +11,20 @@ import re
 import shutil
 import struct
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import jinja2
 
-from tte_mlir.backend import objects, resources, toolchain
+from tte_mlir.backend import objects, packed_state, resources, toolchain
 from tte_mlir.backend.targets import Target
 from tte_mlir.errors import TTEError
 from tte_mlir.version import version
 
-ABI_VERSION = 2  # TTE_ABI_VERSION of runtime/tte_runtime.h
+ABI_VERSION = 3  # TTE_ABI_VERSION of runtime/tte_runtime.h
 MAX_BINDINGS = 32  # TTE_MAX_BINDINGS of runtime/tte_program.h
 CHECK_FINITE = 0xFFFF
 STATE_HEADER_BYTES = 24
@@ -152,10 +153,10 @@ class Program:
     kernel_names: tuple[str, ...] = ()
     fingerprint: bytes = b""
 
-    @property
-    def nonzero_state(self) -> bytes:
-        """The initial state up to its last byte that is not 0; at least one byte."""
-        return self.initial_state.rstrip(b"\0") or self.initial_state[:1]
+    @cached_property
+    def packed_state(self) -> bytes:
+        """The initial state as it lies in flash."""
+        return packed_state.pack(self.initial_state)
 
     @property
     def functions(self) -> dict[str, Function]:
@@ -258,25 +259,38 @@ class Interface:
             raise TTEError(f"{path}: not the interface of a compiled network: {error}") from None
 
 
-class FlashBuilder:
-    """Lays constants out in flash, equal ones once."""
+class FlashLayout:
+    """Constants in flash, each at a multiple of `alignment` bytes, a power of two.
 
-    def __init__(self) -> None:
+    Equal ones are there once, and so is one that is a part of another: tables of a fused block are
+    those of its layers one after the other.
+    """
+
+    def __init__(self, constants: Iterable[bytes], alignment: int) -> None:
         self._data = bytearray()
-        self._offsets: dict[tuple[bytes, int], int] = {}
-        self.alignment = 1
+        self._offsets: dict[bytes, int] = {}
+        self.alignment = alignment
+        distinct = dict.fromkeys(constants)
+        for constant in sorted(distinct, key=len, reverse=True):
+            self._offsets[constant] = self._find(constant)
 
-    def add(self, data: bytes, alignment: int) -> Binding:
-        """Places `data` at a multiple of `alignment` bytes, a power of two."""
-        key = (data, alignment)
-        if key not in self._offsets:
-            self._data += bytes(-len(self._data) % alignment)
-            self._offsets[key] = len(self._data)
-            self._data += data
-            self.alignment = max(self.alignment, alignment)
-        return Binding(Space.FLASH, self._offsets[key])
+    def _find(self, constant: bytes) -> int:
+        """Where `constant` lies; at the end where it was nowhere."""
+        offset = self._data.find(constant)
+        while offset % self.alignment and offset >= 0:
+            offset = self._data.find(constant, offset + 1)
+        if offset < 0:
+            self._data += bytes(-len(self._data) % self.alignment)
+            offset = len(self._data)
+            self._data += constant
+        return offset
 
-    def finish(self) -> bytes:
+    def __getitem__(self, constant: bytes) -> Binding:
+        """Where one of the constants lies."""
+        return Binding(Space.FLASH, self._offsets[constant])
+
+    @property
+    def data(self) -> bytes:
         """The bytes of the flash space."""
         return bytes(self._data) or b"\0"  # C has no empty arrays
 

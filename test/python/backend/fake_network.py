@@ -12,7 +12,7 @@ from tte_mlir.backend import resources, toolchain
 from tte_mlir.backend.package import (
     Binding,
     Call,
-    FlashBuilder,
+    FlashLayout,
     Function,
     Input,
     Program,
@@ -43,9 +43,10 @@ def make_program(name: str = "net", query_symbol: str = "fake_library_query") ->
     def arena(offset: int) -> Binding:
         return Binding(Space.ARENA, offset)
 
-    flash = FlashBuilder()
-    flash.add(b"\x5a", 1)  # so that the bias lies at an offset
-    bias = flash.add(initial_bias().tobytes(), 4)
+    constant = initial_bias().tobytes()
+    other = bytes(len(constant) + 1)  # so that the bias lies at an offset
+    flash = FlashLayout([constant, other], 4)
+    bias = flash[constant]
     weights = Binding(Space.STATE, 0)
     forward = Call(0, (arena(_IMAGE), weights, bias, arena(_SCORES)), name="scores")
     target = struct.unpack("I", struct.pack("f", TARGET))[0]
@@ -71,7 +72,7 @@ def make_program(name: str = "net", query_symbol: str = "fake_library_query") ->
         query_symbol=query_symbol,
         arena_bytes=_GRADIENT + 4 * CLASSES,
         initial_state=state,
-        flash=flash.finish(),
+        flash=flash.data,
         flash_alignment=flash.alignment,
         label=_LABEL,
         learning_rate=_RATE,

@@ -34,7 +34,7 @@ def test_parts_are_those_of_the_program(fake_image: Image) -> None:
     assert fake_image.sram.arena == PROGRAM.arena_bytes
     assert fake_image.sram.state == len(PROGRAM.initial_state) > PROGRAM.arena_bytes
     assert fake_image.flash.weights == len(PROGRAM.flash)
-    assert fake_image.flash.initial_state == len(PROGRAM.nonzero_state)
+    assert fake_image.flash.initial_state == len(PROGRAM.packed_state)
     calls = len(PROGRAM.infer.calls) + len(PROGRAM.train_step.calls)
     assert fake_image.flash.tables > 8 * calls
 

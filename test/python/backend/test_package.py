@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tte_mlir.backend import package, resources, targets, toolchain
 from tte_mlir.backend.device import STATUS_TEXTS, quantize
-from tte_mlir.backend.package import Binding, Call, FlashBuilder, Interface, Space
+from tte_mlir.backend.package import Binding, Call, FlashLayout, Interface, Space
 from tte_mlir.backend.simulator import _Network
 from tte_mlir.errors import TTEError
 
@@ -61,13 +61,18 @@ def test_what_tables_cannot_express_is_refused(
 
 
 def test_flash_is_aligned_and_holds_equal_constants_once() -> None:
-    flash = FlashBuilder()
-    assert flash.add(b"abc", 1).offset == 0
-    assert flash.add(b"12345678", 16).offset == 16
-    assert flash.add(b"abc", 1).offset == 0
-    assert flash.add(b"z", 4).offset == 24
-    assert (flash.finish(), flash.alignment) == (b"abc" + bytes(13) + b"12345678z", 16)
-    assert FlashBuilder().finish() == b"\0"
+    flash = FlashLayout([b"abc", b"12345", b"abc", b"z"], 4)
+    assert flash.data == b"12345" + bytes(3) + b"abc" + bytes(1) + b"z"
+    assert [flash[constant].offset for constant in (b"12345", b"abc", b"z")] == [0, 8, 12]
+    assert FlashLayout([], 4).data == b"\0"
+
+
+def test_constants_that_are_part_of_another_take_no_flash() -> None:
+    flash = FlashLayout([b"2345", b"0", b"012345670123452345"], 2)
+    assert flash.data == b"012345670123452345"
+    assert [flash[constant].offset for constant in (b"0", b"2345")] == [0, 2]
+    flash = FlashLayout([b"2345", b"012345670123452345"], 4)
+    assert flash.data == b"012345670123452345" + bytes(2) + b"2345"
 
 
 def test_operands_that_repeat_are_stored_once() -> None:
