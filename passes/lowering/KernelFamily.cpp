@@ -14,11 +14,11 @@ const FamilyList &tte::getKernelFamilies() {
   static const FamilyList families = [] {
     FamilyList list;
     addDepthwiseInputGradientFamily(list);
-    addDepthwiseFamilies(list);
+    addDepthwiseForwardFamily(list);
+    addDepthwiseWeightGradientFamily(list);
     addConvForwardFamily(list);
     addPointwiseInputGradientFamily(list);
     addConvInputGradientFamily(list);
-    addPointwiseWeightGradientFamily(list);
     addConvWeightGradientFamily(list);
     addBiasGradientFamily(list);
     addPoolingFamilies(list);

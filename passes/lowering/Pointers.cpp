@@ -96,10 +96,11 @@ SmallVector<Value> tte::loadReals(KernelBuilder &kernel, Pointer pointer, int64_
   return values;
 }
 
-SmallVector<Value> tte::loadRealsAndAdvance(KernelBuilder &kernel, Value &pointer, int64_t count) {
+SmallVector<Value> tte::loadRealsAndAdvance(KernelBuilder &kernel, Value &pointer, int64_t count,
+                                            int64_t inUse) {
   SmallVector<Value> values;
   if (kernel.target.hasLoadMultiple()) {
-    values = loadMultiple(kernel, pointer, count, /*inUse=*/0, /*advances=*/true);
+    values = loadMultiple(kernel, pointer, count, inUse, /*advances=*/true);
     pointer = values.pop_back_val();
   } else {
     values = loadReals(kernel, pointer, count);
@@ -149,6 +150,52 @@ void tte::storeRealsAndAdvance(KernelBuilder &kernel, ArrayRef<Value> values, Va
                 /*has_side_effects=*/true, /*is_align_stack=*/false, LLVM::TailCallKind::None,
                 LLVM::AsmDialectAttr(), /*operand_attrs=*/ArrayAttr())
                 .getResult(0);
+}
+
+/// vmov takes two integers at a time, and vstmia all of them: code generators form neither.
+static Value storeConverted(KernelBuilder &kernel, ArrayRef<Value> integers, Value pointer) {
+  OpBuilder &builder = kernel.builder;
+  int64_t count = integers.size();
+  std::string code, registers, clobbers, constraints = "=r";
+  for (int64_t i = 0; i < count; ++i) {
+    std::string name = "s" + std::to_string(i);
+    registers += (i ? ", " : "") + name;
+    clobbers += ",~{" + name + "}";
+    constraints += ",r";
+    // Operand 0 is the result, those of the integers follow.
+    if (i + 1 < count && i % 2 == 0)
+      code += "vmov " + name + ", s" + std::to_string(i + 1) + ", $" + std::to_string(i + 1) +
+              ", $" + std::to_string(i + 2) + "\n";
+    else if (i % 2 == 0)
+      code += "vmov " + name + ", $" + std::to_string(i + 1) + "\n";
+  }
+  for (int64_t i = 0; i < count; ++i) {
+    std::string name = "s" + std::to_string(i);
+    code += "vcvt.f32.s32 " + name + ", " + name + "\n";
+  }
+  SmallVector<Value> operands(integers);
+  operands.push_back(pointer);
+  return LLVM::InlineAsmOp::create(
+             builder, kernel.loc, getPointerType(kernel), operands,
+             code + "vstmia $0!, {" + registers + "}", constraints + ",0,~{memory}" + clobbers,
+             /*has_side_effects=*/true, /*is_align_stack=*/false, LLVM::TailCallKind::None,
+             LLVM::AsmDialectAttr(), /*operand_attrs=*/ArrayAttr())
+      .getResult(0);
+}
+
+void tte::storeConvertedAndAdvance(KernelBuilder &kernel, ArrayRef<Value> integers,
+                                   Value &pointer) {
+  // More integers than that leave too few registers for addresses.
+  constexpr size_t together = 4;
+  while (kernel.target.hasLoadMultiple() && !integers.empty()) {
+    ArrayRef<Value> first = integers.take_front(together);
+    pointer = storeConverted(kernel, first, pointer);
+    integers = integers.drop_front(first.size());
+  }
+  SmallVector<Value> reals =
+      llvm::map_to_vector(integers, [&](Value integer) { return kernel.toFloat(integer); });
+  if (!reals.empty())
+    storeRealsAndAdvance(kernel, reals, pointer);
 }
 
 SmallVector<Value> tte::loopPointers(KernelBuilder &kernel, Value end,

@@ -39,7 +39,7 @@ llvm::SmallVector<mlir::Value> loadReals(KernelBuilder &kernel, Pointer pointer,
                                          int64_t inUse = 0);
 /// The same; advances `pointer` over them.
 llvm::SmallVector<mlir::Value> loadRealsAndAdvance(KernelBuilder &kernel, mlir::Value &pointer,
-                                                   int64_t count);
+                                                   int64_t count, int64_t inUse = 0);
 
 /// Calls `body` for `count` consecutive vectors of `lanes` f32, loaded a few at a time so that few
 /// registers hold them; moves `pointer` by `rowBytes`.
@@ -50,6 +50,10 @@ constexpr int64_t loadedTogether = 6;
 /// Stores consecutive f32, by one instruction where the target has it; advances `pointer`.
 void storeRealsAndAdvance(KernelBuilder &kernel, llvm::ArrayRef<mlir::Value> values,
                           mlir::Value &pointer);
+
+/// Converts i32 to f32 and stores them as `storeRealsAndAdvance` does; a few at once.
+void storeConvertedAndAdvance(KernelBuilder &kernel, llvm::ArrayRef<mlir::Value> integers,
+                              mlir::Value &pointer);
 
 /// Runs `body` until it leaves its first pointer at `end`, at least once. The body advances the
 /// pointers that it gets and returns the next carried values. On return the pointers are those

@@ -256,7 +256,7 @@ void DepthwiseInputGradient::emitColumns(Index image, Index channel, const Axis 
                                          const Columns &columns) {
   SmallVector<Value> sums(stride() * columns.vectors, kernel.f32(0, columns.lanes));
   Index sourceColumn = kernel.floorDiv(columns.column, stride()) + plane.left;
-  sums = kernel.loop(tapBegin, tapEnd, 1, sums, [&](Index tap, ArrayRef<Value> carried) {
+  auto addTap = [&](Index tap, ArrayRef<Value> carried) {
     Index sourceRow =
         kernel.sub(kernel.add(row, kernel.mul(tap, axis.offsetStep) + axis.firstOffset), firstRow);
     Index element = kernel.add(kernel.mul(sourceRow, plane.pitch), sourceColumn);
@@ -265,7 +265,16 @@ void DepthwiseInputGradient::emitColumns(Index image, Index channel, const Axis 
     return addKernelRow(columns, advance(kernel, source, kernel.mul(element, realBytes)),
                         advance(kernel, weights, kernel.mul(kernelRow, realBytes)),
                         SmallVector<Value>(carried));
-  });
+  };
+  // Few products are not worth a loop.
+  constexpr int64_t unrolled = 32;
+  int64_t products = columns.vectors * shape.columns.kernel;
+  if (tapBegin.isConstant() && tapEnd.isConstant() &&
+      (tapEnd.offset - tapBegin.offset) * products <= unrolled)
+    for (int64_t tap = tapBegin.offset; tap < tapEnd.offset; ++tap)
+      sums = addTap(tap, sums);
+  else
+    sums = kernel.loop(tapBegin, tapEnd, 1, sums, addTap);
   Index y = kernel.mul(row, axis.outputStride) + axis.outputBase;
   Index line = kernel.mul(kernel.add(kernel.mul(image, shape.rows.input), y), shape.columns.input);
   Index first =

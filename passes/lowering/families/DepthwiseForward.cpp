@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// Depthwise convolutions and the gradients of their weights: a tile of columns of one channel (one
-// vector of channels) shares what it loads; at the borders of the image, taps outside are left out
-// of the code (columns) or of the loop (rows).
+// Depthwise convolutions: quantized ones by row kernels; for the others a tile of columns of one
+// channel (one vector of channels) shares what it loads; at the borders of the image, taps outside
+// are left out of the code (columns) or of the loop (rows).
 #include "../AffineResult.h"
 #include "../ConvShape.h"
 #include "../KernelFamily.h"
@@ -202,109 +202,8 @@ class DepthwiseForwardFamily : public OpFamily<Conv2DOp> {
   }
 };
 
-/// Per channel and kernel row, the sums of all its taps over the pixels.
-class WeightGradient {
-public:
-  WeightGradient(KernelEmitter &kernel, const ConvShape &shape, Conv2DWeightGradOp op)
-      : kernel(kernel), shape(shape), columns(getForwardAxis(shape.columns)),
-        input(kernel.bufferOf(op.getInput())), gradient(kernel.bufferOf(op.getGradient())),
-        result(op.getResult()), resultShape(op.getResult().getType().getShape()),
-        offset(op.getOffset()), zeroPoint(getZeroPoint(op.getInput().getType())) {
-    if (quant::QuantizedType type = getQuantizedElement(op.getInput().getType()))
-      scale = kernel.addTableScalar(float(getScale(type, 0)));
-  }
-
-  void emit() {
-    kernel.loopLanes(resultShape[3], kernel.target.vectorWidth, [&](Index first, int64_t lanes) {
-      kernel.loop(0, shape.rows.kernel, 1, [&](Index i) { emitKernelRow(i, first, lanes); });
-    });
-  }
-
-private:
-  void emitKernelRow(Index i, Index first, int64_t lanes);
-  SmallVector<Value> accumulateTile(SmallVector<Value> sums, Index inputLine, Index gradientLine,
-                                    const ColumnTile &tile, Index channel, int64_t lanes);
-  Value loadInput(Index index, int64_t lanes) {
-    Value x = loadCentred(kernel, input, index, lanes, zeroPoint);
-    return scale ? kernel.toFloat(x) : x;
-  }
-
-  KernelEmitter &kernel;
-  const ConvShape &shape;
-  Axis columns;
-  Value input, gradient, result;
-  ArrayRef<int64_t> resultShape;
-  int64_t offset, zeroPoint;
-  Value scale;
-};
-
-SmallVector<Value> WeightGradient::accumulateTile(SmallVector<Value> sums, Index inputLine,
-                                                  Index gradientLine, const ColumnTile &tile,
-                                                  Index channel, int64_t lanes) {
-  int64_t channels = shape.inputChannels;
-  Index firstInput = kernel.add(
-      kernel.mul(kernel.add(inputLine, kernel.mul(tile.column, columns.inputStride)), channels),
-      channel);
-  Index firstGradient =
-      kernel.add(kernel.mul(kernel.add(gradientLine, tile.column), channels), channel);
-  llvm::DenseMap<int64_t, Value> loaded;
-  for (int64_t p = 0; p < tile.count; ++p) {
-    Value g = kernel.load(gradient, firstGradient + p * channels, lanes);
-    for (int64_t tap = 0; tap < columns.taps; ++tap) {
-      if (!columns.reads(tile.example + p, tap))
-        continue;
-      int64_t column = p * columns.inputStride + columns.offsetOf(tap);
-      Value &x = loaded[column];
-      if (!x)
-        x = loadInput(firstInput + column * channels, lanes);
-      sums[tap] = kernel.multiplyAdd(x, g, sums[tap]);
-    }
-  }
-  return sums;
-}
-
-void WeightGradient::emitKernelRow(Index i, Index first, int64_t lanes) {
-  const WindowParameters &rows = shape.rows;
-  Index channel = first + offset;
-  SmallVector<Value> sums(columns.taps, kernel.f32(0, lanes));
-  auto [rowBegin, rowEnd] = emitOutputs(kernel, rows, i);
-  sums = kernel.loop(0, shape.batch, 1, sums, [&](Index image, ArrayRef<Value> carried) {
-    return kernel.loop(rowBegin, rowEnd, 1, carried, [&](Index row, ArrayRef<Value> carried) {
-      Index y =
-          kernel.add(kernel.mul(row, rows.stride), kernel.mul(i, rows.dilation) + -rows.before);
-      Index inputLine =
-          kernel.mul(kernel.add(kernel.mul(image, rows.input), y), shape.columns.input);
-      Index gradientLine =
-          kernel.mul(kernel.add(kernel.mul(image, rows.output), row), shape.columns.output);
-      return loopColumnTiles(kernel, columns, 4, carried,
-                             [&](const ColumnTile &tile, ArrayRef<Value> carried) {
-                               return accumulateTile(SmallVector<Value>(carried), inputLine,
-                                                     gradientLine, tile, channel, lanes);
-                             });
-    });
-  });
-  for (auto [j, sum] : llvm::enumerate(sums)) {
-    if (scale)
-      sum = arith::MulFOp::create(kernel.builder, kernel.loc, kernel.splat(scale, lanes), sum);
-    SmallVector<Index> indices{i, int64_t(j), 0, first};
-    kernel.finish(result, sum, {kernel.linearize(indices, resultShape), first, indices, lanes});
-  }
-}
-
-class DepthwiseWeightGradientFamily : public OpFamily<Conv2DWeightGradOp> {
-  bool matches(Operation *root) const override {
-    auto op = dyn_cast<Conv2DWeightGradOp>(root);
-    return op && op.isDepthwise();
-  }
-  void emit(Conv2DWeightGradOp op, KernelEmitter &kernel) const override {
-    ConvShape shape = getConvShape(op);
-    WeightGradient(kernel, shape, op).emit();
-  }
-};
-
 } // namespace
 
-void tte::addDepthwiseFamilies(FamilyList &families) {
+void tte::addDepthwiseForwardFamily(FamilyList &families) {
   families.push_back(std::make_unique<DepthwiseForwardFamily>());
-  families.push_back(std::make_unique<DepthwiseWeightGradientFamily>());
 }
