@@ -24,7 +24,7 @@ from tte_mlir.report.plan import FunctionPlan
 Features = list[np.ndarray]
 """What lives in the arena behind a prefix: bytes of one or more values."""
 
-_ABI_VERSION = 2
+_ABI_VERSION = 3
 _CALL_BYTES = 8
 
 

@@ -13,7 +13,7 @@ from accuracy.device import DeviceTrainer, Run
 from accuracy.fp32 import Fp32Trainer
 from accuracy.movement import Movement
 from accuracy.rates import Choice, choose
-from accuracy.tasks import TASKS, Images, Task
+from accuracy.tasks import CLASSES, TASKS, Images, Task
 from networks import SCHEMES, checkpoint
 
 _BIASES = Path(__file__).with_name("mcunet-biases.yaml")
@@ -135,7 +135,7 @@ class Study:
             runs = [Run(rate, 0) for rate in rates]
             return row.trainer.accuracies(task, [images] * len(runs), validation, runs)
 
-        return choose(accuracies, row.start, self.rounds)
+        return choose(accuracies, row.start, self.rounds, chance=100 / CLASSES)
 
     def _rows(self) -> Iterator[Row]:
         mcunet, middle = checkpoint("mcunet"), _scheme("mcunet-99kb")

@@ -77,7 +77,8 @@ def _page(study: Study, outcomes: Outcomes) -> Iterator[str]:
         "image a step; the rate falls linearly to 0. Percent of held-out images that are right, "
         "mean ± deviation over seeds (of the training images, their order, the classifier and the "
         f"rounding); for each row and task the rate is the best of {trial_count(study.rounds)} "
-        "trials on one seed and a validation split."
+        "trials on one seed and a validation split (more where the best lay at the edge; none just "
+        "below a rate that diverged)."
     )
     if study.cut is not None:
         yield ""
