@@ -17,7 +17,7 @@ const FamilyList &tte::getKernelFamilies() {
     addDepthwiseForwardFamily(list);
     addDepthwiseWeightGradientFamily(list);
     addConvForwardFamily(list);
-    addPointwiseInputGradientFamily(list);
+    addPanelInputGradientFamily(list);
     addConvInputGradientFamily(list);
     addConvWeightGradientFamily(list);
     addBiasGradientFamily(list);

@@ -51,7 +51,7 @@ public:
 using FamilyList = llvm::SmallVector<std::unique_ptr<KernelFamily>>;
 
 void addConvForwardFamily(FamilyList &families);
-void addPointwiseInputGradientFamily(FamilyList &families);
+void addPanelInputGradientFamily(FamilyList &families);
 void addConvInputGradientFamily(FamilyList &families);
 void addConvWeightGradientFamily(FamilyList &families);
 void addDepthwiseInputGradientFamily(FamilyList &families);

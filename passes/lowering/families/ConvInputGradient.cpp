@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// Gradient of convolutions (not depthwise) and dense layers with respect to their input: a tile of
-// pixels x input channels accumulates over taps and output channels, weights scaled as they are
-// loaded.
+// Gradient of convolutions (not depthwise) and dense layers with respect to their input, where few
+// pixels share a weight or there are groups: a tile of pixels x input channels accumulates over
+// taps and output channels, weights scaled as they are loaded.
 #include "../ConvShape.h"
 #include "../KernelFamily.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// Gradient of 1x1 convolutions, and of dense layers of several rows, with respect to their input:
-// a product of matrices. The weights of a tile of input channels are converted and scaled once,
-// into a panel in scratch that all pixels share.
+// Gradient of convolutions without groups, and of dense layers of several rows, with respect to
+// their input: for each tap of the window a product of matrices. The weights of a tile of input
+// channels are converted and scaled once, into a panel in scratch that all pixels share.
 #include "../ConvShape.h"
 #include "../KernelFamily.h"
 #include "../PackedWeights.h"
@@ -13,7 +13,8 @@ using namespace tte;
 
 namespace {
 
-/// Bytes of scratch for the panel. A longer sum runs in chunks, its partial sums in the result.
+/// Bytes of scratch for the panel. A longer sum, and that of a window, runs in chunks, its partial
+/// sums in the result.
 constexpr int64_t largestPanel = 4096;
 /// The widest tile of input channels of any target.
 constexpr int64_t widestTile = 16;
@@ -43,10 +44,10 @@ bool hasPairedRows(const ConvShape &shape) {
                       [&](int64_t tile) { return getChunk(shape, tile) % 2 == 0; });
 }
 
-class PointwiseInputGradient {
+class PanelInputGradient {
 public:
-  PointwiseInputGradient(KernelEmitter &kernel, const ConvShape &shape, Value gradient,
-                         ValueRange weights, int64_t channelAxis, Value result)
+  PanelInputGradient(KernelEmitter &kernel, const ConvShape &shape, Value gradient,
+                     ValueRange weights, int64_t channelAxis, Value result)
       : kernel(kernel), shape(shape), gradient(kernel.bufferOf(gradient)), result(result),
         panel(getPointer(kernel, kernel.getScratch(getPanelBytes(shape)))) {
     int64_t begin = 0;
@@ -73,10 +74,22 @@ private:
     int64_t size() const { return count * lanes; }
     Index channel() const { return first + part.begin; }
   };
+  /// Consecutive pixels of the gradient, and those of the result that they add to, `step` apart.
+  struct Block {
+    Index gradient, result;
+    int64_t count, step;
+  };
 
-  void emitTile(const Columns &columns, int64_t pixels);
-  void emitChunk(const Columns &columns, int64_t pixels, Index begin, int64_t size, bool isWhole);
-  void fillPanel(const Columns &columns, Index begin, int64_t size);
+  void emitTile(const Columns &columns);
+  void emitWindow(const Columns &columns);
+  void emitChunk(const Columns &columns, Index begin, int64_t size, bool isWhole);
+  void emitTapChunk(const Columns &columns, Index row, Index column, Index begin, int64_t size);
+  void emitBlock(const Columns &columns, const Block &block, Index begin, int64_t size,
+                 bool isWhole);
+  void loopChunks(const Columns &columns, function_ref<void(Index, int64_t)> body);
+  void clearResult(const Columns &columns);
+  void finishResult(const Columns &columns);
+  void fillPanel(const Columns &columns, Index tap, Index begin, int64_t size);
   Index getPackedByte(const Columns &columns, Index product, Index output);
   SmallVector<Value> accumulate(const Columns &columns, Index pixel, int64_t pixels, Index begin,
                                 int64_t size, ArrayRef<Value> sums);
@@ -84,10 +97,14 @@ private:
     return kernel.add(kernel.mul(pixel, shape.inputChannels),
                       columns.channel() + column * columns.lanes);
   }
-  void loopPixels(int64_t pixels, function_ref<void(Index, int64_t)> body) {
-    kernel.loopTiles(shape.columns.input, pixels, 1,
-                     [&](Index pixel, int64_t count, int64_t) { body(pixel, count); });
+  /// The products of an output channel.
+  int64_t getProducts(const WeightPart &part) const {
+    return shape.rows.kernel * shape.columns.kernel * part.size;
   }
+  int64_t getPixels() const { return shape.batch * shape.rows.input * shape.columns.input; }
+  /// One gradient a pixel and the columns of a tile stay in registers beside the sums.
+  int64_t getBlock() const { return kernel.target.vectorWidth == 1 ? 4 : 6; }
+  int64_t getTile() const { return kernel.target.vectorWidth == 1 ? 6 : 2; }
   Type realType(int64_t lanes = 1) { return kernel.laneType(kernel.builder.getF32Type(), lanes); }
 
   KernelEmitter &kernel;
@@ -98,72 +115,134 @@ private:
   std::optional<Table> scales;
 };
 
-void PointwiseInputGradient::emit() {
-  int64_t lanes = kernel.target.vectorWidth;
-  // One gradient a pixel and the columns of the tile stay in registers beside the sums.
-  int64_t pixels = lanes == 1 ? 4 : 6, columns = lanes == 1 ? 6 : 2;
+void PanelInputGradient::emit() {
   for (const WeightPart &part : parts)
-    kernel.loopTiles(part.size, columns, lanes, [&](Index first, int64_t count, int64_t lanes) {
-      emitTile({part, first, count, lanes}, pixels);
-    });
+    kernel.loopTiles(part.size, getTile(), kernel.target.vectorWidth,
+                     [&](Index first, int64_t count, int64_t lanes) {
+                       Columns columns{part, first, count, lanes};
+                       if (shape.isPointwise())
+                         emitTile(columns);
+                       else
+                         emitWindow(columns);
+                     });
 }
 
-void PointwiseInputGradient::emitTile(const Columns &columns, int64_t pixels) {
+void PanelInputGradient::emitTile(const Columns &columns) {
+  if (getChunk(shape, columns.size()) == shape.outputChannels)
+    return emitChunk(columns, 0, shape.outputChannels, /*isWhole=*/true);
+  clearResult(columns);
+  loopChunks(columns, [&](Index begin, int64_t size) {
+    emitChunk(columns, begin, size, /*isWhole=*/false);
+  });
+  finishResult(columns);
+}
+
+void PanelInputGradient::emitWindow(const Columns &columns) {
+  clearResult(columns);
+  int64_t taps[] = {shape.rows.kernel, shape.columns.kernel};
+  kernel.loopNest(taps, [&](ArrayRef<Index> tap) {
+    loopChunks(columns, [&](Index begin, int64_t size) {
+      emitTapChunk(columns, tap[0], tap[1], begin, size);
+    });
+  });
+  finishResult(columns);
+}
+
+void PanelInputGradient::loopChunks(const Columns &columns,
+                                    function_ref<void(Index, int64_t)> body) {
   int64_t outputs = shape.outputChannels, chunk = getChunk(shape, columns.size());
-  if (chunk == outputs)
-    return emitChunk(columns, pixels, 0, outputs, /*isWhole=*/true);
-  // The result holds the sums between chunks.
-  auto forEachVector = [&](function_ref<void(Index)> body) {
-    kernel.loop(0, shape.columns.input, 1, [&](Index pixel) {
-      for (int64_t column = 0; column < columns.count; ++column)
-        body(getElement(columns, pixel, column));
-    });
-  };
-  Value sums = kernel.getOutput(0);
-  forEachVector([&](Index element) { kernel.store(kernel.f32(0, columns.lanes), sums, element); });
   int64_t whole = outputs / chunk * chunk;
-  kernel.loop(0, whole, chunk,
-              [&](Index begin) { emitChunk(columns, pixels, begin, chunk, /*isWhole=*/false); });
+  kernel.loop(0, whole, chunk, [&](Index begin) { body(begin, chunk); });
   if (whole < outputs)
-    emitChunk(columns, pixels, whole, outputs - whole, /*isWhole=*/false);
-  if (kernel.getYielded().front() != result)
-    kernel.loop(0, shape.columns.input, 1, [&](Index pixel) {
-      for (int64_t column = 0; column < columns.count; ++column) {
-        Index element = getElement(columns, pixel, column);
-        kernel.finish(result, kernel.load(sums, element, columns.lanes),
-                      {element, columns.channel() + column * columns.lanes, {}, columns.lanes});
-      }
-    });
+    body(whole, outputs - whole);
 }
 
-void PointwiseInputGradient::emitChunk(const Columns &columns, int64_t pixels, Index begin,
-                                       int64_t size, bool isWhole) {
-  fillPanel(columns, begin, size);
-  loopPixels(pixels, [&](Index pixel, int64_t count) {
-    auto forEach = [&](function_ref<void(int64_t, int64_t, Index)> body) {
-      for (int64_t p = 0; p < count; ++p)
-        for (int64_t c = 0; c < columns.count; ++c)
-          body(p * columns.count + c, c, getElement(columns, pixel + p, c));
-    };
-    SmallVector<Value> sums(count * columns.count, kernel.f32(0, columns.lanes));
-    if (!isWhole)
-      forEach([&](int64_t i, int64_t, Index element) {
-        sums[i] = kernel.load(kernel.getOutput(0), element, columns.lanes);
-      });
-    sums = accumulate(columns, pixel, count, begin, size, sums);
-    forEach([&](int64_t i, int64_t column, Index element) {
-      if (isWhole)
-        kernel.finish(result, sums[i],
-                      {element, columns.channel() + column * columns.lanes, {}, columns.lanes});
-      else
-        kernel.store(sums[i], kernel.getOutput(0), element);
+/// The result holds the sums between chunks.
+void PanelInputGradient::clearResult(const Columns &columns) {
+  kernel.loop(0, getPixels(), 1, [&](Index pixel) {
+    for (int64_t column = 0; column < columns.count; ++column)
+      kernel.store(kernel.f32(0, columns.lanes), kernel.getOutput(0),
+                   getElement(columns, pixel, column));
+  });
+}
+
+void PanelInputGradient::finishResult(const Columns &columns) {
+  if (kernel.getYielded().front() == result)
+    return;
+  kernel.loop(0, getPixels(), 1, [&](Index pixel) {
+    for (int64_t column = 0; column < columns.count; ++column) {
+      Index element = getElement(columns, pixel, column);
+      kernel.finish(result, kernel.load(kernel.getOutput(0), element, columns.lanes),
+                    {element, columns.channel() + column * columns.lanes, {}, columns.lanes});
+    }
+  });
+}
+
+void PanelInputGradient::emitChunk(const Columns &columns, Index begin, int64_t size,
+                                   bool isWhole) {
+  fillPanel(columns, 0, begin, size);
+  kernel.loopTiles(shape.columns.input, getBlock(), 1, [&](Index pixel, int64_t count, int64_t) {
+    emitBlock(columns, {pixel, pixel, count, 1}, begin, size, isWhole);
+  });
+}
+
+/// Adds what all pixels of the gradient give by one tap of the window: tap (i, j) of output (y, x)
+/// reads input (y * stride + i * dilation - before, ...).
+void PanelInputGradient::emitTapChunk(const Columns &columns, Index row, Index column, Index begin,
+                                      int64_t size) {
+  const WindowParameters &vertical = shape.rows, &horizontal = shape.columns;
+  fillPanel(columns, kernel.add(kernel.mul(row, horizontal.kernel), column), begin, size);
+  auto [yBegin, yEnd] = emitOutputs(kernel, vertical, row);
+  auto [xBegin, xEnd] = emitOutputs(kernel, horizontal, column);
+  int64_t block = getBlock();
+  Index count = kernel.max(kernel.sub(xEnd, xBegin), 0);
+  Index whole = kernel.add(xBegin, kernel.mul(kernel.floorDiv(count, block), block));
+  Index shift = kernel.mul(column, horizontal.dilation) + -horizontal.before;
+  kernel.loop(0, shape.batch, 1, [&](Index image) {
+    kernel.loop(yBegin, yEnd, 1, [&](Index y) {
+      Index target = kernel.add(kernel.mul(y, vertical.stride),
+                                kernel.mul(row, vertical.dilation) + -vertical.before);
+      Index from = kernel.mul(kernel.add(kernel.mul(image, vertical.output), y), horizontal.output);
+      Index to = kernel.add(
+          kernel.mul(kernel.add(kernel.mul(image, vertical.input), target), horizontal.input),
+          shift);
+      auto emitFrom = [&](Index x, int64_t count) {
+        Block pixels{kernel.add(from, x), kernel.add(to, kernel.mul(x, horizontal.stride)), count,
+                     horizontal.stride};
+        emitBlock(columns, pixels, begin, size, /*isWhole=*/false);
+      };
+      kernel.loop(xBegin, whole, block, [&](Index x) { emitFrom(x, block); });
+      kernel.loop(whole, xEnd, 1, [&](Index x) { emitFrom(x, 1); });
     });
   });
 }
 
-/// panel[o][c] = f32(s_w[o]) * f32(w[c][o]) for the output channels o of a chunk.
-void PointwiseInputGradient::fillPanel(const Columns &columns, Index begin, int64_t size) {
+void PanelInputGradient::emitBlock(const Columns &columns, const Block &block, Index begin,
+                                   int64_t size, bool isWhole) {
+  auto forEach = [&](function_ref<void(int64_t, int64_t, Index)> body) {
+    for (int64_t p = 0; p < block.count; ++p)
+      for (int64_t c = 0; c < columns.count; ++c)
+        body(p * columns.count + c, c, getElement(columns, block.result + p * block.step, c));
+  };
+  SmallVector<Value> sums(block.count * columns.count, kernel.f32(0, columns.lanes));
+  if (!isWhole)
+    forEach([&](int64_t i, int64_t, Index element) {
+      sums[i] = kernel.load(kernel.getOutput(0), element, columns.lanes);
+    });
+  sums = accumulate(columns, block.gradient, block.count, begin, size, sums);
+  forEach([&](int64_t i, int64_t column, Index element) {
+    if (isWhole)
+      kernel.finish(result, sums[i],
+                    {element, columns.channel() + column * columns.lanes, {}, columns.lanes});
+    else
+      kernel.store(sums[i], kernel.getOutput(0), element);
+  });
+}
+
+/// panel[o][c] = f32(s_w[o]) * f32(w[tap][c][o]) for the output channels o of a chunk.
+void PanelInputGradient::fillPanel(const Columns &columns, Index tap, Index begin, int64_t size) {
   OpBuilder &builder = kernel.builder;
+  Index product = kernel.add(kernel.mul(tap, columns.part.size), columns.first);
   int64_t outputs = shape.outputChannels, width = scales ? 1 : sizeof(float);
   bool isPacked = columns.part.isPacked;
   SmallVector<Value> pointers{panel.base};
@@ -175,9 +254,9 @@ void PointwiseInputGradient::fillPanel(const Columns &columns, Index begin, int6
     for (int64_t c = 0; c < columns.size(); ++c)
       pointers.push_back(
           materialize(kernel, getPointer(kernel, columns.part.buffer,
-                                         getPackedByte(columns, columns.first + c, begin))));
+                                         getPackedByte(columns, product + c, begin))));
   } else {
-    Index first = kernel.add(kernel.mul(columns.first, outputs), begin);
+    Index first = kernel.add(kernel.mul(product, outputs), begin);
     pointers.push_back(materialize(kernel, getPointer(kernel, columns.part.buffer, first)));
   }
   auto fillRow = [&](MutableArrayRef<Value> pointers, int64_t row) {
@@ -206,7 +285,7 @@ void PointwiseInputGradient::fillPanel(const Columns &columns, Index begin, int6
                    pointers[1] =
                        materialize(kernel, Pointer(pointers[1], unroll * int64_t(sizeof(float))));
                  // Packed weights of the next two outputs follow those of all products.
-                 int64_t step = isPacked ? 2 * columns.part.size : unroll * width;
+                 int64_t step = isPacked ? 2 * getProducts(columns.part) : unroll * width;
                  for (Value &pointer : pointers.drop_front(firstWeights))
                    pointer = materialize(kernel, Pointer(pointer, step));
                  return SmallVector<Value>();
@@ -215,19 +294,19 @@ void PointwiseInputGradient::fillPanel(const Columns &columns, Index begin, int6
 
 /// Where the byte of a weight of an even output lies in a part whose products are a multiple of
 /// four: `PairPacking::byteOf`.
-Index PointwiseInputGradient::getPackedByte(const Columns &columns, Index product, Index output) {
+Index PanelInputGradient::getPackedByte(const Columns &columns, Index product, Index output) {
   Index quad = kernel.floorDiv(product, 4);
   Index within = kernel.sub(product, kernel.mul(quad, 4));
   Index half = kernel.floorDiv(within, 2);
   Index odd = kernel.sub(within, kernel.mul(half, 2));
   Index pair = kernel.add(kernel.mul(quad, 8), kernel.mul(odd, 4));
   Index inPairs = kernel.add(pair, kernel.mul(half, 2));
-  return kernel.add(kernel.mul(output, columns.part.size), inPairs);
+  return kernel.add(kernel.mul(output, getProducts(columns.part)), inPairs);
 }
 
-SmallVector<Value> PointwiseInputGradient::accumulate(const Columns &columns, Index pixel,
-                                                      int64_t pixels, Index begin, int64_t size,
-                                                      ArrayRef<Value> sums) {
+SmallVector<Value> PanelInputGradient::accumulate(const Columns &columns, Index pixel,
+                                                  int64_t pixels, Index begin, int64_t size,
+                                                  ArrayRef<Value> sums) {
   SmallVector<Value> pointers{panel.base};
   for (int64_t p = 0; p < pixels; ++p) {
     Index element = kernel.add(kernel.mul(pixel + p, shape.outputChannels), begin);
@@ -273,19 +352,20 @@ bool hasRealResult(Operation *root) {
   return results.size() == 1 && getElementTypeOrSelf(results.front()).isF32();
 }
 
-template <typename OpT> class PointwiseInputGradientFamily : public OpFamily<OpT> {
+template <typename OpT> class PanelInputGradientFamily : public OpFamily<OpT> {
   bool matches(Operation *root) const override {
     auto op = dyn_cast<OpT>(root);
     if (!op)
       return false;
     ConvShape shape = getConvShape(op);
-    return shape.groups == 1 && shape.isPointwise() && shape.columns.input >= fewestPixels &&
+    return shape.groups == 1 &&
+           shape.batch * shape.rows.output * shape.columns.output >= fewestPixels &&
            hasRealResult(root);
   }
   void emit(OpT op, KernelEmitter &kernel) const override {
     ConvShape shape = getConvShape(op);
-    PointwiseInputGradient(kernel, shape, op.getGradient(), op.getWeights(), op.getWeightAxis(),
-                           op.getResult())
+    PanelInputGradient(kernel, shape, op.getGradient(), op.getWeights(), op.getWeightAxis(),
+                       op.getResult())
         .emit();
   }
   int64_t getScratchBytes(Operation *root) const override {
@@ -302,7 +382,7 @@ template <typename OpT> class PointwiseInputGradientFamily : public OpFamily<OpT
 
 } // namespace
 
-void tte::addPointwiseInputGradientFamily(FamilyList &families) {
-  families.push_back(std::make_unique<PointwiseInputGradientFamily<Conv2DInputGradOp>>());
-  families.push_back(std::make_unique<PointwiseInputGradientFamily<DenseInputGradOp>>());
+void tte::addPanelInputGradientFamily(FamilyList &families) {
+  families.push_back(std::make_unique<PanelInputGradientFamily<Conv2DInputGradOp>>());
+  families.push_back(std::make_unique<PanelInputGradientFamily<DenseInputGradOp>>());
 }
