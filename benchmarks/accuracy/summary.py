@@ -107,8 +107,8 @@ def _differences(study: Study, outcomes: Outcomes, names: list[str]) -> Iterator
     yield "## Paired differences"
     yield ""
     yield (
-        "Percentage points, mean ± deviation of the differences seed by seed. MCUNet's fp32 is that "
-        "of the 99 KB scheme."
+        "Percentage points, mean ± deviation of the differences seed by seed. MCUNet's fp32 trains "
+        "the 99 KB scheme."
     )
     yield ""
     yield f"| compared | with | {' | '.join(study.task(name).title for name in names)} |"
