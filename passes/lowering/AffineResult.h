@@ -30,7 +30,7 @@ public:
   /// See `Rescale`.
   std::optional<Table> getRecords() const { return rescale ? rescale->getRecords() : std::nullopt; }
   int64_t getRecordBytes() const { return rescale->getRecordBytes(); }
-  llvm::SmallVector<mlir::Value> loadRecord(PointerBuilder &pointers, mlir::Value pointer,
+  llvm::SmallVector<mlir::Value> loadRecord(DSPBuilder &pointers, mlir::Value pointer,
                                             int64_t offset) {
     return rescale->loadRecord(pointers, pointer, offset);
   }

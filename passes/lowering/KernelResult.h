@@ -34,7 +34,7 @@ public:
       places.bias = Place{affine.getBias()};
     return places;
   }
-  llvm::SmallVector<mlir::Value> loadFactors(PointerBuilder &pointers, mlir::Value record,
+  llvm::SmallVector<mlir::Value> loadFactors(DSPBuilder &pointers, mlir::Value record,
                                              int64_t offset) override {
     return affine.loadRecord(pointers, record, offset);
   }

@@ -40,19 +40,21 @@ Value tte::materialize(KernelBuilder &kernel, Pointer pointer) {
   return pointer.offset ? addBytes(kernel, pointer.base, int32_t(pointer.offset)) : pointer.base;
 }
 
-/// Vectors lie at multiples of their element's size.
+/// Vectors lie at multiples of the size of their element.
 static unsigned getAlignment(Type type) {
   return std::max(1u, getElementTypeOrSelf(type).getIntOrFloatBitWidth() / 8);
 }
 
-Value tte::loadAt(KernelBuilder &kernel, Type type, Pointer pointer, Order order) {
+Value tte::loadAt(KernelBuilder &kernel, Type type, Pointer pointer, Order order,
+                  unsigned alignment) {
   return LLVM::LoadOp::create(kernel.builder, kernel.loc, type, materialize(kernel, pointer),
-                              getAlignment(type), /*isVolatile=*/order == Order::AsWritten);
+                              alignment ? alignment : getAlignment(type),
+                              /*isVolatile=*/order == Order::AsWritten);
 }
 
-void tte::storeAt(KernelBuilder &kernel, Value value, Pointer pointer) {
+void tte::storeAt(KernelBuilder &kernel, Value value, Pointer pointer, unsigned alignment) {
   LLVM::StoreOp::create(kernel.builder, kernel.loc, value, materialize(kernel, pointer),
-                        getAlignment(value.getType()));
+                        alignment ? alignment : getAlignment(value.getType()));
 }
 
 /// vldmia: no pattern of the code generator gives loads consecutive registers. The registers are

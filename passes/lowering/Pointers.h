@@ -9,6 +9,12 @@
 
 namespace tte {
 
+/// An element of a buffer.
+struct Place {
+  mlir::Value buffer;
+  Index element = 0;
+};
+
 /// An address whose constant part is known: base + offset bytes.
 struct Pointer {
   mlir::Value base;
@@ -29,10 +35,11 @@ Pointer advance(KernelBuilder &kernel, Pointer pointer, Index bytes);
 /// The address as a value, of type !llvm.ptr.
 mlir::Value materialize(KernelBuilder &kernel, Pointer pointer);
 
-/// A scalar or vector of `type`; addresses are multiples of the size of an element.
+/// A scalar or vector of `type`; addresses are multiples of `alignment`, which is the size of an
+/// element where it is 0.
 mlir::Value loadAt(KernelBuilder &kernel, mlir::Type type, Pointer pointer,
-                   Order order = Order::Free);
-void storeAt(KernelBuilder &kernel, mlir::Value value, Pointer pointer);
+                   Order order = Order::Free, unsigned alignment = 0);
+void storeAt(KernelBuilder &kernel, mlir::Value value, Pointer pointer, unsigned alignment = 0);
 /// `count` consecutive f32, by one instruction where the target has it. `inUse` values of another
 /// such load live beside them.
 llvm::SmallVector<mlir::Value> loadReals(KernelBuilder &kernel, Pointer pointer, int64_t count,

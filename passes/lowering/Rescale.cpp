@@ -87,7 +87,7 @@ SmallVector<Value> Rescale::loadFactors(Index channel, int64_t lanes) {
   return getFactors(multiplier, load(shifts));
 }
 
-SmallVector<Value> Rescale::loadRecord(PointerBuilder &pointers, Value pointer, int64_t offset) {
+SmallVector<Value> Rescale::loadRecord(DSPBuilder &pointers, Value pointer, int64_t offset) {
   if (hasWords) {
     auto [multiplier, rounding] = pointers.loadWords(pointer, offset);
     return {multiplier, rounding, pointers.loadWord(pointer, offset + 8)};

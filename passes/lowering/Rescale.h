@@ -3,8 +3,8 @@
 #ifndef TTE_LOWERING_RESCALE_H
 #define TTE_LOWERING_RESCALE_H
 
+#include "DSPBuilder.h"
 #include "Elementwise.h"
-#include "PointerBuilder.h"
 
 namespace tte {
 
@@ -36,7 +36,7 @@ public:
   }
   int64_t getRecordBytes() const { return hasWords ? 12 : 5; }
   /// The factors from the record that lies `offset` bytes behind `pointer`.
-  llvm::SmallVector<mlir::Value> loadRecord(PointerBuilder &pointers, mlir::Value pointer,
+  llvm::SmallVector<mlir::Value> loadRecord(DSPBuilder &pointers, mlir::Value pointer,
                                             int64_t offset);
 
 private:

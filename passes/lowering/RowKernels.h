@@ -5,7 +5,7 @@
 #define TTE_LOWERING_ROWKERNELS_H
 
 #include "ConvShape.h"
-#include "PointerBuilder.h"
+#include "DSPBuilder.h"
 
 namespace tte {
 
@@ -32,7 +32,7 @@ public:
   };
   virtual std::optional<Requantization> getRequantization() { return std::nullopt; }
   /// The factors from the record that lies `offset` bytes behind the pointer `record`.
-  virtual llvm::SmallVector<mlir::Value> loadFactors(PointerBuilder &pointers, mlir::Value record,
+  virtual llvm::SmallVector<mlir::Value> loadFactors(DSPBuilder &pointers, mlir::Value record,
                                                      int64_t offset) {
     return {};
   }
@@ -148,11 +148,11 @@ private:
   }
   int64_t getWindowElements() const { return shape.rows.kernel * getWindowColumns(); }
 
-  static constexpr int64_t tileWidth = 4;
   static constexpr int64_t maxLanes = 8; ///< channels that portable code treats together
   ConvShape shape;
   int64_t zeroPoint;
-  int64_t bandRows = 1; ///< output rows of a band
+  int64_t tileWidth = 4; ///< outputs of a row that share what they load
+  int64_t bandRows = 1;  ///< output rows of a band
 };
 
 } // namespace tte

@@ -2,6 +2,7 @@
 // Row kernels of quantized convolutions (not depthwise) and dense layers.
 #include "../RowKernels.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
@@ -115,7 +116,7 @@ private:
   KernelBuilder &kernel;
   OpBuilder &builder;
   Location loc;
-  PointerBuilder pointers;
+  DSPBuilder pointers;
   const ConvRows &rows;
   const ConvShape &shape;
   const ConvRows::Operands &operands;
@@ -371,6 +372,27 @@ void ConvRowsEmitter::emitChannels(Index firstPixel, Index surplus) {
     emitTile(paired, 1);
 }
 
+/// The same sums, all of them finished before what follows in order: the code generator otherwise
+/// puts off the last products, and keeps their factors where registers are short.
+static SmallVector<Value> finishTogether(KernelBuilder &kernel, ArrayRef<Value> sums) {
+  std::string outputs, inputs;
+  for (size_t i = 0; i < sums.size(); ++i) {
+    outputs += "=r,";
+    inputs += (i ? "," : "") + std::to_string(i);
+  }
+  SmallVector<Type> types(sums.size(), kernel.builder.getI32Type());
+  auto result = LLVM::LLVMStructType::getLiteral(kernel.builder.getContext(), types);
+  Value all = LLVM::InlineAsmOp::create(kernel.builder, kernel.loc, result, sums, "",
+                                        outputs + inputs, /*has_side_effects=*/true,
+                                        /*is_align_stack=*/false, LLVM::TailCallKind::None,
+                                        LLVM::AsmDialectAttr(), /*operand_attrs=*/ArrayAttr())
+                  .getResult(0);
+  SmallVector<Value> values;
+  for (size_t i = 0; i < sums.size(); ++i)
+    values.push_back(LLVM::ExtractValueOp::create(kernel.builder, kernel.loc, all, i));
+  return values;
+}
+
 void ConvRowsEmitter::emitChannelsByPointers(const RowResult::Requantization &places,
                                              Index firstPixel, Index surplus) {
   size_t parts = rows.parts.size();
@@ -399,6 +421,7 @@ void ConvRowsEmitter::emitChannelsByPointers(const RowResult::Requantization &pl
     for (int64_t c = 0; c < count; ++c)
       initial.push_back(places.bias ? pointers.loadWord(carried.back(), c * 4) : kernel.i32(0));
     SmallVector<Value> sums = accumulate(initial, MutableArrayRef(next).take_front(parts), singles);
+    sums = finishTogether(kernel, sums);
     Value output = carried[outputAt];
     for (int64_t c = 0; c < count; ++c) {
       SmallVector<Value> factors = result.loadFactors(pointers, record, c * places.recordBytes);

@@ -15,6 +15,12 @@ std::optional<DepthwiseRows> DepthwiseRows::get(const ConvShape &shape, int64_t 
   if (!isKnown)
     return std::nullopt;
   DepthwiseRows rows(shape, zeroPoint);
+  // A tile costs as much as its outputs and one more; those at stride 1 come in pairs.
+  auto costOf = [&](int64_t width) {
+    return llvm::divideCeil(columns.output, width) * (width + 1);
+  };
+  if (columns.stride == 2 && costOf(3) < costOf(4))
+    rows.tileWidth = 3;
   // The whole plane where it is small, else bands that divide it.
   constexpr int64_t budget = 3072;
   for (int64_t count = window.output; count > 1; --count) {
@@ -70,7 +76,7 @@ private:
   KernelBuilder &kernel;
   OpBuilder &builder;
   Location loc;
-  PointerBuilder pointers;
+  DSPBuilder pointers;
   const DepthwiseRows &rows;
   const ConvShape &shape;
   const DepthwiseRows::Operands &operands;

@@ -1,24 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// Emission of loops over pointers, for 32-bit targets with the DSP instructions of Armv7E-M.
-//
-// Loads are volatile, which fixes their order: LLVM otherwise moves all loads of an unrolled loop
-// to its top, where they spill. Two words in one load become LDRD.
-#ifndef TTE_LOWERING_POINTERBUILDER_H
-#define TTE_LOWERING_POINTERBUILDER_H
+// Words of two 16-bit integers and the instructions on them, for targets with the DSP instructions
+// of Armv7E-M. Loads stay in their order (`Order::AsWritten`); two words in one load become LDRD.
+#ifndef TTE_LOWERING_DSPBUILDER_H
+#define TTE_LOWERING_DSPBUILDER_H
 
-#include "KernelBuilder.h"
+#include "Pointers.h"
 
 namespace tte {
 
-/// An element of a buffer.
-struct Place {
-  mlir::Value buffer;
-  Index element = 0;
-};
-
-class PointerBuilder {
+class DSPBuilder {
 public:
-  explicit PointerBuilder(KernelBuilder &kernel)
+  explicit DSPBuilder(KernelBuilder &kernel)
       : kernel(kernel), builder(kernel.builder), loc(kernel.loc) {}
 
   mlir::Value pointerTo(Place place);
@@ -38,8 +30,8 @@ public:
   void storeHalf(mlir::Value value, mlir::Value pointer, int64_t offset = 0);
   void storeByte(mlir::Value value, mlir::Value pointer, int64_t offset = 0);
 
-  /// Runs `body` with `pointer` advanced by `step` bytes at a time until `bytes`, a multiple of
-  /// it, are passed, carrying values. Runs at least once; without a loop where once suffices.
+  /// `loopPointers` over one pointer: runs `body` with it advanced by `step` bytes at a time until
+  /// `bytes`, a multiple of it, are passed; without a loop where once suffices.
   llvm::SmallVector<mlir::Value>
   loop(mlir::Value pointer, int64_t bytes, int64_t step, llvm::ArrayRef<mlir::Value> init,
        llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value, llvm::ArrayRef<mlir::Value>)>
@@ -64,7 +56,7 @@ public:
 private:
   mlir::Value load(mlir::Type type, mlir::Value pointer, int64_t offset, unsigned alignment);
   void store(mlir::Value value, unsigned bits, mlir::Value pointer, int64_t offset,
-             unsigned alignment);
+             unsigned alignment = 0);
 
   mlir::OpBuilder &builder;
   mlir::Location loc;
@@ -72,4 +64,4 @@ private:
 
 } // namespace tte
 
-#endif // TTE_LOWERING_POINTERBUILDER_H
+#endif // TTE_LOWERING_DSPBUILDER_H
