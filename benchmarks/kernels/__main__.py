@@ -44,8 +44,8 @@ def main(family: str | None, lists: bool, write: bool) -> None:
     except TTEError as error:
         raise click.ClickException(str(error)) from None
     if lists:
-        for one in sorted(found, key=lambda one: (one.family, one.text)):
-            print(f"{one.per_mac:7.2f}  {one.family}  {one.text}")
+        for one in sorted(found, key=lambda one: (one.family, one.shape.text)):
+            print(f"{one.cost:7.2f}  {one.family}  {one.shape.text}")
     text = page(found)
     print(text)
     if write and not family:

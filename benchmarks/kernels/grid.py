@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from math import prod
 
 from kernel_bench import Case
 from modules import tensor
@@ -31,6 +32,8 @@ HIDDEN_WINDOWS = (
 DENSE = ((384, 256), (1280, 40), (160, 1000), (1001, 51))
 """Features, scores of a classifier."""
 
+UPDATE = "update, a weight"
+
 HOW = f"""The grid has the corners and sizes between them that divide nothing: maps of
 {", ".join(map(str, MAPS))} pixels a side; 1x1 layers from {POINTWISE[0][0]} to
 {POINTWISE[4][0]} channels, depthwise ones with {", ".join(map(str, DEPTHWISE))}; windows of 3, 5
@@ -38,17 +41,32 @@ and 7 at strides 1 and 2; other convolutions as first layers of colour images an
 classifiers of one example. Of all combinations those count that have {LEAST_MACS:,}
 multiply-accumulates and more and whose activations have at most {MOST_ELEMENTS:,} elements
 (`benchmarks/kernels/grid.py`). Weights are frozen, hence packed where the compiler packs them,
-but in the family that says otherwise; weight gradients end with a stochastic update, as in
-training. A family is that of `ttec report`, but that `conv kxk` holds all windows."""
+but in the family that says otherwise. A family is that of `ttec report`, but that `conv kxk` holds
+all windows. Weight gradients are measured without the update, whose cost goes with the weights and
+not with the products; `update, a weight` is what quantization-aware scaling and a stochastic
+update in the same kernel add for each weight. What trains a layer of p output pixels thus takes
+the sum of the gradient's figure and a p-th of the update's."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A case of the grid; `text` says its sizes."""
+    """A case of the grid; `text` says its sizes. Its instructions, less those of `without`, are
+    held against `work`: MACs, or the weights of an update."""
 
     family: str
     text: str
     case: Case
+    work: int
+    without: Case | None = None
+
+    @classmethod
+    def of(cls, family: str, text: str, case: Case) -> Shape:
+        return cls(family, text, case, case.macs)
+
+    @classmethod
+    def of_update(cls, text: str, updating: Case, gradient: Case, weights: int) -> Shape:
+        """What an update adds to the kernel of a gradient."""
+        return cls(UPDATE, text, updating, weights, gradient)
 
 
 def grid() -> Iterator[Shape]:
@@ -66,7 +84,7 @@ def _pointwise() -> Iterator[Shape]:
                 yield from _shapes(conv, "1x1", text)
                 trained = conv.forward()
                 trained = replace(trained, name=f"{trained.name}_trained")
-                yield Shape("1x1, weights that train", text, trained)
+                yield Shape.of("1x1, weights that train", text, trained)
 
 
 def _depthwise() -> Iterator[Shape]:
@@ -83,8 +101,12 @@ def _depthwise() -> Iterator[Shape]:
 def _other_windows() -> Iterator[Shape]:
     for size, channels in FIRST_LAYERS:
         conv, text = _conv(size, (3, channels), 3, 2, 1)
-        forward, _, weight_gradient = _shapes(conv, "conv kxk", f"3x3 {text}")
-        yield from (forward, weight_gradient)  # nothing asks for the gradient of an image
+        # Nothing asks for the gradient of an image.
+        yield from (
+            shape
+            for shape in _shapes(conv, "conv kxk", f"3x3 {text}")
+            if not shape.family.endswith("input gradient")
+        )
     for size, channels, window, stride in HIDDEN_WINDOWS:
         conv, text = _conv(size, channels, window, stride, 1)
         yield from _shapes(conv, "conv kxk", f"{window}x{window} {text}")
@@ -109,9 +131,11 @@ def _conv(
 
 
 def _shapes(conv: Conv, family: str, text: str) -> Iterator[Shape]:
-    yield Shape(family, text, conv.forward(frozen=[0]))
-    yield Shape(f"{family} input gradient", text, conv.input_grad(frozen=[0]))
-    yield Shape(f"{family} weight gradient", text, conv.update())
+    gradient = conv.weight_grad()
+    yield Shape.of(family, text, conv.forward(frozen=[0]))
+    yield Shape.of(f"{family} input gradient", text, conv.input_grad(frozen=[0]))
+    yield Shape.of(f"{family} weight gradient", text, gradient)
+    yield Shape.of_update(text, conv.update(), gradient, prod(conv.weight_shapes[0]))
 
 
 def _dense() -> Iterator[Shape]:
@@ -122,10 +146,11 @@ def _dense() -> Iterator[Shape]:
         forward = kernel([x, w, b], "tte.dense %0 weights(%1) bias(%2)", g)
         backward = kernel([g, w], "tte.dense_input_grad %0 weights(%1)", tensor((1, features)))
         op, sizes = "tte.dense_weight_grad %0, %1 offset 0", (features, scores)
-        trained = update(f"{name}_update", op, x, g, w, sizes)
-        for family, case in (
-            ("dense", Case(f"{name}_forward", forward)),
-            ("dense input gradient", Case(f"{name}_input_grad", backward)),
-            ("dense weight gradient", trained),
-        ):
-            yield Shape(family, text, replace(case, macs=features * scores))
+        weight_grad = kernel([x, g], op, tensor(sizes))
+        macs = features * scores
+        yield Shape.of("dense", text, Case(f"{name}_forward", forward, macs=macs))
+        yield Shape.of("dense input gradient", text, Case(f"{name}_input", backward, macs=macs))
+        gradient = Case(f"{name}_weight_grad", weight_grad, macs=macs)
+        yield Shape.of("dense weight gradient", text, gradient)
+        trained = replace(update(f"{name}_update", op, x, g, w, sizes), macs=macs)
+        yield Shape.of_update(text, trained, gradient, macs)

@@ -24,14 +24,17 @@ from .grid import Shape
 class Found:
     """What a shape took."""
 
-    family: str
-    text: str
-    macs: int
+    shape: Shape
     instructions: int
 
     @property
-    def per_mac(self) -> float:
-        return self.instructions / self.macs
+    def family(self) -> str:
+        return self.shape.family
+
+    @property
+    def cost(self) -> float:
+        """Instructions a MAC, or a weight."""
+        return self.instructions / self.shape.work
 
 
 class Counts:
@@ -57,24 +60,27 @@ class Counts:
 
 def measure(shapes: Sequence[Shape], counts: Counts) -> Iterator[Found]:
     """The shapes as they are finished, one process a core."""
+    cases = {case.name: case for shape in shapes for case in _cases(shape)}
     context = multiprocessing.get_context("spawn")
     with context.Pool(os.cpu_count()) as pool:
-        keys = pool.imap(_key, [shape.case for shape in shapes], chunksize=8)
-        missing = []
-        for shape, key in zip(shapes, keys, strict=True):
-            known = counts[key]
-            if known is None:
-                missing.append((shape, key))
-            else:
-                yield _found(shape, known)
-        cases = [shape.case for shape, _ in missing]
-        for (shape, key), instructions in zip(missing, pool.imap(_count, cases), strict=True):
-            counts.add(key, instructions)
-            yield _found(shape, instructions)
+        keys = dict(zip(cases, pool.imap(_key, cases.values(), chunksize=8), strict=True))
+        missing = {key: cases[name] for name, key in keys.items() if counts[key] is None}
+        running = zip(missing, pool.imap(_count, missing.values()), strict=True)
+
+        def count(case: Case) -> int:
+            while (known := counts[keys[case.name]]) is None:
+                counts.add(*next(running))
+            return known
+
+        for shape in shapes:
+            instructions = count(shape.case)
+            if shape.without is not None:
+                instructions -= count(shape.without)
+            yield Found(shape, instructions)
 
 
-def _found(shape: Shape, instructions: int) -> Found:
-    return Found(shape.family, shape.text, shape.case.macs, instructions)
+def _cases(shape: Shape) -> list[Case]:
+    return [shape.case] if shape.without is None else [shape.case, shape.without]
 
 
 def _key(case: Case) -> str:

@@ -16,14 +16,14 @@ LIMIT = 1.8
 def offenders(found: Sequence[Found]) -> list[Found]:
     """The shapes that are too slow for their family, the worst first."""
     medians = _medians(found)
-    slow = [one for one in found if one.per_mac > LIMIT * medians[one.family]]
-    return sorted(slow, key=lambda one: -one.per_mac / medians[one.family])
+    slow = [one for one in found if one.cost > LIMIT * medians[one.family]]
+    return sorted(slow, key=lambda one: -one.cost / medians[one.family])
 
 
 def _medians(found: Sequence[Found]) -> dict[str, float]:
     families: dict[str, list[float]] = {}
     for one in found:
-        families.setdefault(one.family, []).append(one.per_mac)
+        families.setdefault(one.family, []).append(one.cost)
     return {family: statistics.median(families[family]) for family in sorted(families)}
 
 
@@ -33,8 +33,8 @@ def page(found: Sequence[Found]) -> str:
     lines = [
         "# Kernels over a grid of shapes",
         "",
-        "Made by `./dev bench-kernels`: instructions a MAC on the emulated Cortex-M7. "
-        "A family must take no shape much worse than its other ones: at most "
+        "Made by `./dev bench-kernels`: instructions a MAC on the emulated Cortex-M7 (a weight for "
+        "updates). A family must take no shape much worse than its other ones: at most "
         f"{LIMIT} x its median.",
         "",
         HOW,
@@ -43,20 +43,19 @@ def page(found: Sequence[Found]) -> str:
         "| --- | ---: | ---: | ---: | ---: | ---: | --- |",
     ]
     for family, median in medians.items():
-        members = sorted((one for one in found if one.family == family), key=lambda o: o.per_mac)
-        least, most = members[0].per_mac, members[-1].per_mac
+        members = sorted((one for one in found if one.family == family), key=lambda o: o.cost)
+        least, most = members[0].cost, members[-1].cost
         lines.append(
             f"| {family} | {len(members)} | {least:.2f} | {median:.2f} | {most:.2f} | "
-            f"{most / median:.2f} | {members[-1].text} |"
+            f"{most / median:.2f} | {members[-1].shape.text} |"
         )
     slow = offenders(found)
     lines += ["", f"Shapes above {LIMIT} x the median of their family: {len(slow) or 'none'}.", ""]
     if slow:
-        lines.append("| family | shape | MACs | per MAC | / median |")
+        lines.append("| family | shape | MACs | cost | / median |")
         lines.append("| --- | --- | ---: | ---: | ---: |")
     for one in slow:
-        ratio = one.per_mac / medians[one.family]
-        lines.append(
-            f"| {one.family} | {one.text} | {one.macs:,} | {one.per_mac:.2f} | {ratio:.2f} |"
-        )
+        ratio = one.cost / medians[one.family]
+        shape = f"{one.shape.text} | {one.shape.case.macs:,}"
+        lines.append(f"| {one.family} | {shape} | {one.cost:.2f} | {ratio:.2f} |")
     return "\n".join(lines).rstrip() + "\n"
