@@ -30,9 +30,12 @@ public:
   }
   Type getType(StringRef text) { return OpaqueType::get(builder.getStringAttr("hal"), text); }
 
-  Attribute getLayout(unsigned bindings) {
-    std::string text = "pipeline.layout<bindings = [";
+  Attribute getLayout(unsigned bindings, unsigned constants) {
+    std::string text = "pipeline.layout<";
     llvm::raw_string_ostream stream(text);
+    if (constants)
+      stream << "constants = " << constants << ", ";
+    stream << "bindings = [";
     for (unsigned i = 0; i < bindings; ++i)
       stream << (i ? ", " : "") << "#hal.pipeline.binding<storage_buffer>";
     stream << "]>";
@@ -111,7 +114,8 @@ private:
                     hal.named("sym_visibility", hal.builder.getStringAttr("public"))},
                    1);
     Block *block = hal.builder.createBlock(&source->getRegion(0));
-    Attribute layout = hal.getLayout(function.getNumArguments());
+    unsigned buffers = llvm::count_if(function.getArgumentTypes(), llvm::IsaPred<MemRefType>);
+    Attribute layout = hal.getLayout(buffers, function.getNumArguments() - buffers);
     createExport(hal, loc, layout);
     hal.builder.setInsertionPointToEnd(block);
     auto inner = ModuleOp::create(hal.builder, loc);
@@ -144,7 +148,16 @@ private:
     hal.builder.setInsertionPointToStart(&body);
     Location loc = function.getLoc();
     Value zero = arith::ConstantIndexOp::create(hal.builder, loc, 0);
+    unsigned constants = 0;
     for (BlockArgument argument : body.getArguments()) {
+      if (!isa<MemRefType>(argument.getType())) {
+        Operation *constant =
+            hal.create(loc, "hal.interface.constant.load", {}, argument.getType(),
+                       {hal.named("layout", layout),
+                        hal.named("ordinal", hal.builder.getIndexAttr(constants++))});
+        argument.replaceAllUsesWith(constant->getResult(0));
+        continue;
+      }
       Operation *binding =
           hal.create(loc, "hal.interface.binding.subspan", zero, argument.getType(),
                      {hal.named("layout", layout),

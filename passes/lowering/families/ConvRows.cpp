@@ -101,6 +101,7 @@ private:
   void emitChannelsByPointers(const RowResult::Requantization &places, Index firstPixel,
                               Index surplus);
   void forEachPixel(Index surplus, function_ref<void(int64_t, Index)> store);
+  SmallVector<Value> getPixels(Value first, Index surplus);
   Value getSingles(unsigned part, Index channel);
   SmallVector<Value> accumulate(ArrayRef<Value> initial, MutableArrayRef<Value> weights,
                                 ArrayRef<Value> singles);
@@ -422,16 +423,15 @@ void ConvRowsEmitter::emitChannelsByPointers(const RowResult::Requantization &pl
       initial.push_back(places.bias ? pointers.loadWord(carried.back(), c * 4) : kernel.i32(0));
     SmallVector<Value> sums = accumulate(initial, MutableArrayRef(next).take_front(parts), singles);
     sums = finishTogether(kernel, sums);
-    Value output = carried[outputAt];
+    SmallVector<Value> outputs = getPixels(carried[outputAt], surplus);
     for (int64_t c = 0; c < count; ++c) {
       SmallVector<Value> factors = result.loadFactors(pointers, record, c * places.recordBytes);
-      forEachPixel(surplus, [&](int64_t p, Index element) {
+      for (int64_t p = block - 1; p >= 0; --p) {
         Value value = result.requantize(sums[p * count + c], factors);
-        Value place = pointers.advance(output, Index(element.base));
-        pointers.storeByte(value, place, element.offset + c);
-      });
+        pointers.storeByte(value, outputs[p], c);
+      }
     }
-    next[outputAt] = pointers.advance(output, count);
+    next[outputAt] = pointers.advance(outputs.front(), count);
     if (places.bias)
       next.back() = pointers.advance(carried.back(), count * 4);
     return next;
@@ -505,6 +505,16 @@ void ConvRowsEmitter::forEachPixel(Index surplus, function_ref<void(int64_t, Ind
       element = kernel.add(element, kernel.mul(surplus, p - valid + 1));
     store(p, element);
   }
+}
+
+/// The pixels of a block from `first` on, to be stored in descending order as by `forEachPixel`.
+SmallVector<Value> ConvRowsEmitter::getPixels(Value first, Index surplus) {
+  int64_t valid = surplus.base ? columnAxis.count % block : block;
+  SmallVector<Value> pixels{first};
+  for (int64_t p = 1; p < block; ++p)
+    pixels.push_back(
+        pointers.advance(pixels.back(), p < valid ? Index(shape.outputChannels) : surplus));
+  return pixels;
 }
 
 /// The packed weights of a channel that have no partner, behind all pairs; null where there are

@@ -167,7 +167,9 @@ class _Reader:
         kernel = ir.SymbolRefAttr(op.kernel).value[-1]
         buffers = (*op.inputs, *op.tables, *op.scratch, *op.outputs)
         bindings = tuple(self._bind(buffer) for buffer in buffers)
-        return Call(self.ordinals[kernel], bindings, name=f"{op.layer.value}: {kernel}")
+        attributes = op.operation.attributes
+        constants = tuple(attributes.get("tte.constants", ()))
+        return Call(self.ordinals[kernel], bindings, constants, f"{op.layer.value}: {kernel}")
 
     def _bind(self, buffer: ir.Value) -> Binding:
         op = buffer.owner.opview

@@ -84,7 +84,7 @@ class Target:
     @property
     def lowering(self) -> str:
         """The passes from planned kernels to what `tte-export-hal` takes."""
-        passes = [f"tte-lower-kernels{{{self.lowering_options}}}"]
+        passes = [f"tte-lower-kernels{{{self.lowering_options}}}", "tte-share-kernels"]
         if "fp-rounding" not in self.instructions:
             passes.append("tte-expand-float")
         return ",".join(passes)

@@ -23,6 +23,15 @@
 // CHECK: sym_name = "row"
 // CHECK: sym_name = "kernel"
 // CHECK: {sym_name = "clear", sym_visibility = "public"}
+
+// Numbers are push constants.
+// CHECK: "hal.executable.source"() ({
+// CHECK: }) {layout = #hal.pipeline.layout<constants = 2, bindings = [#hal.pipeline.binding<storage_buffer>]>, ordinal = 0 : index, sym_name = "kernel", sym_visibility = "public"}
+// CHECK: "hal.interface.binding.subspan"
+// CHECK: %[[N:.*]] = "hal.interface.constant.load"() {layout = #hal.pipeline.layout<constants = 2, {{.*}}>, ordinal = 0 : index} : () -> i32
+// CHECK: %[[M:.*]] = "hal.interface.constant.load"() {layout = {{.*}}, ordinal = 1 : index} : () -> i32
+// CHECK: "arith.addi"(%[[N]], %[[M]])
+// CHECK: {sym_name = "sized", sym_visibility = "public"}
 // CHECK-NOT: unused
 func.func @unused() {
   return
@@ -46,6 +55,12 @@ module @kernels {
   }
   func.func @clear(%y: memref<4xf32>) {
     call @row(%y) : (memref<4xf32>) -> ()
+    return
+  }
+  func.func @sized(%y: memref<4xi32>, %n: i32, %m: i32) {
+    %c0 = arith.constant 0 : index
+    %0 = arith.addi %n, %m : i32
+    memref.store %0, %y[%c0] : memref<4xi32>
     return
   }
 }

@@ -57,10 +57,17 @@ class Outcome:
 
 
 class Bench:
-    """Cases of one test module, compiled together. `aliases` are the type aliases they use."""
+    """Cases of one test module, compiled together. `aliases` are the type aliases they use.
 
-    def __init__(self, aliases: str, cases: Sequence[Case], seed: int = 0) -> None:
-        self.cases = cases
+    With `shares`, cases of one form run the same function; `functions` then says how many there
+    are for the board.
+    """
+
+    def __init__(
+        self, aliases: str, cases: Sequence[Case], seed: int = 0, shares: bool = False
+    ) -> None:
+        self.cases, self.functions = cases, 0
+        self._share = ",tte-share-kernels" if shares else ""
         self._random = np.random.default_rng(seed)
         self._aliases = aliases
         self._memory = bytearray()
@@ -71,6 +78,7 @@ class Bench:
         """Compiles and runs all cases."""
         host_calls, host_memory, host_sources = self._lower(HOST)
         board_calls, board_memory, board_sources = self._lower(M7)
+        self.functions = len(board_sources)
         host = _run_host(host_sources, host_calls, host_memory, directory)
         board, instructions = _run_board(board_sources, board_calls, board_memory, directory)
         return {
@@ -192,12 +200,13 @@ class Bench:
         return inputs[argument] - distance
 
     def _lower(self, target: targets.Target) -> tuple["Calls", bytearray, "Sources"]:
-        """The calls (ordinal, offsets), the memory with tables added, and the kernels."""
+        """The calls, the memory with tables added, and the kernels."""
         memory = bytearray(self._memory)
         with ir.Context() as context, ir.Location.unknown():
             context.allow_unregistered_dialects = True
             module = ir.Module.parse(self._text)
-            _run_passes(module, f"tte-lower-kernels{{{target.lowering_options}}},canonicalize,cse")
+            lowering = f"tte-lower-kernels{{{target.lowering_options}}}{self._share}"
+            _run_passes(module, f"{lowering},canonicalize,cse")
             globals_, ordinals, signatures = {}, {}, {}
             for op in module.body.operations:
                 if op.operation.name == "ml_program.global":
@@ -208,7 +217,9 @@ class Bench:
                     )
                     for ordinal, function in enumerate(public):
                         ordinals[function.sym_name.value] = ordinal
-                        signatures[function.sym_name.value] = function.type.inputs
+                        signatures[function.sym_name.value] = [
+                            kind for kind in function.type.inputs if isinstance(kind, ir.MemRefType)
+                        ]
             placed: dict[str, int] = {}
 
             def offset_of(buffer: ir.Value) -> int:
@@ -233,7 +244,9 @@ class Bench:
                         buffers.insert(place, len(memory))
                         memory.extend(b"\xaa" * signatures[callee][place].shape[0])
                         memory.extend(bytes(-len(memory) % _ALIGNMENT))
-                    calls.append((ordinals[callee], buffers))
+                    attributes = op.operation.attributes
+                    constants = attributes.get("tte.constants", ())
+                    calls.append(Call(ordinals[callee], buffers, list(constants)))
             _run_passes(module, "tte-export-hal")
             sources = kernels.read_sources(module)
         return calls, memory, sources
@@ -281,7 +294,16 @@ def _storage(kind: ir.RankedTensorType) -> np.dtype:
     return np.dtype(f"i{kind.element_type.width // 8}")
 
 
-Calls = list[tuple[int, list[int]]]
+@dataclass(frozen=True)
+class Call:
+    """The ordinal of a kernel, its buffers' offsets and its constants."""
+
+    kernel: int
+    offsets: list[int]
+    constants: list[int]
+
+
+Calls = list[Call]
 Sources = list[kernels.KernelSource]
 
 
@@ -299,12 +321,18 @@ def _run_host(sources: Sources, calls: Calls, memory: bytearray, directory: Path
     start = -space.ctypes.data % 64
     block = space[start : start + len(memory)]
     block[:] = memory
-    for ordinal, offsets in calls:
-        bindings = (ctypes.c_void_p * len(offsets))(
-            *(block.ctypes.data + offset for offset in offsets)
+    for call in calls:
+        bindings = (ctypes.c_void_p * len(call.offsets))(
+            *(block.ctypes.data + offset for offset in call.offsets)
         )
+        constants = (ctypes.c_uint32 * len(call.constants))(*call.constants)
         status = loaded.tte_library_dispatch(
-            ctypes.c_void_p(handle), ordinal, bindings, ctypes.c_uint8(len(offsets)), None, 0
+            ctypes.c_void_p(handle),
+            call.kernel,
+            bindings,
+            ctypes.c_uint8(len(bindings)),
+            constants,
+            ctypes.c_uint8(len(constants)),
         )
         assert status == 0
     return block.tobytes()
@@ -315,13 +343,17 @@ def _run_board(
 ) -> tuple[bytes, list[int]]:
     compiled = kernels.compile_kernels(sources, M7)
     (directory / "memory.bin").write_bytes(memory)
-    offsets = [offset for _, offsets in calls for offset in offsets]
-    table = ",".join(f"{{{ordinal},{len(places)}}}" for ordinal, places in calls)
+    offsets = [offset for call in calls for offset in call.offsets]
+    constants = [constant for call in calls for constant in call.constants]
+    table = ",".join(
+        f"{{{call.kernel},{len(call.offsets)},{len(call.constants)}}}" for call in calls
+    )
     source = directory / "bench.c"
     source.write_text(
         _FIRMWARE.replace("@SIZE@", str(len(memory)))
         .replace("@CALLS@", table)
         .replace("@OFFSETS@", ",".join(map(str, offsets)))
+        .replace("@CONSTANTS@", ",".join(map(str, constants or [0])))
         .replace("@QUERY@", compiled.query_symbol)
         .replace("@RUNTIME@", str(resources.path("runtime")))
     )
@@ -352,8 +384,9 @@ _FIRMWARE = r"""
 #include "semihosting.h"
 #include "startup.h"
 static uint8_t memory[@SIZE@] __attribute__((aligned(64)));
-static const struct { unsigned short kernel, bindings; } calls[] = {@CALLS@};
+static const struct { unsigned short kernel, bindings, constants; } calls[] = {@CALLS@};
 static const unsigned offsets[] = {@OFFSETS@};
+static const int constants[] = {@CONSTANTS@};
 static uint64_t ticks[sizeof calls / sizeof *calls];
 const tte_library *@QUERY@(uint32_t, const tte_environment *);
 int main(void) {
@@ -362,12 +395,16 @@ int main(void) {
   const tte_library *library = tte_library_load(@QUERY@, 1);
   if (!library) return 5;
   const unsigned *offset = offsets;
+  const uint32_t *constant = (const uint32_t *)constants;
   for (unsigned c = 0; c < sizeof calls / sizeof *calls; ++c) {
     void *bindings[32];
     for (unsigned b = 0; b < calls[c].bindings; ++b) bindings[b] = memory + *offset++;
     uint64_t start = counter_ticks();
-    if (tte_library_dispatch(library, calls[c].kernel, bindings, calls[c].bindings, 0, 0)) return 6;
+    if (tte_library_dispatch(library, calls[c].kernel, bindings, calls[c].bindings, constant,
+                             calls[c].constants))
+      return 6;
     ticks[c] = counter_ticks() - start;
+    constant += calls[c].constants;
   }
   file = semihosting_open(DIRECTORY "/result.bin", SEMIHOSTING_WRITE);
   if (semihosting_write(file, memory, sizeof memory)) return 7;
