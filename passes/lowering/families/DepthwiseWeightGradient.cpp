@@ -94,10 +94,13 @@ private:
   void clear(Pointer place, int64_t elements);
   void stageInput(const Band &band, Index channel);
   void stageGradient(const Band &band, Index channel);
-  using Copy = function_ref<void(Pointer from, int64_t step, int64_t count, Pointer to)>;
-  void loopColumns(int64_t count, Pointer from, Pointer to, int64_t step, Copy copy);
-  void copyInput(Pointer pixel, int64_t step, int64_t count, Pointer to);
-  int64_t inputBytes() const { return scale ? 1 : realBytes; }
+  using Copy = function_ref<void(Value &from, Value &to, int64_t count)>;
+  void stageRows(Index begin, Index end, Pointer from, int64_t rowBytes, Pointer to, int64_t pitch,
+                 int64_t count, Copy copy);
+  void copyInput(Value &from, Value &to, int64_t count, int64_t step);
+  Value moveBy(Value pointer, int64_t bytes) {
+    return materialize(kernel, Pointer(pointer, bytes));
+  }
   SmallVector<Value> addRows(const Band &band, Index kernelRow, ArrayRef<Value> sums);
   SmallVector<Value> addTile(Value &x, Value &g, ArrayRef<Value> sums);
   void finishRow(Index kernelRow, Index first, ArrayRef<Value> sums);
@@ -163,68 +166,80 @@ void ScalarBody::stageInput(const Band &band, Index channel) {
   // Row y of the image has the place y - first.
   Index first = kernel.mul(band.begin, rows.stride) + -rows.before;
   Index begin = kernel.max(first, 0), end = kernel.min(first + planes.inputRows, rows.input);
-  kernel.loop(begin, end, 1, [&](Index row) {
-    Index line = kernel.mul(kernel.add(kernel.mul(band.image, rows.input), row), columns.input);
-    Pointer from =
-        getPointer(kernel, input, kernel.add(kernel.mul(line, shape.inputChannels), channel));
-    Index place = kernel.mul(kernel.sub(row, first), planes.inputPitch) + columns.before;
-    loopColumns(count, from, advance(kernel, inputPlane, kernel.mul(place, realBytes)),
-                shape.inputChannels * inputBytes(),
-                [&](Pointer pixel, int64_t step, int64_t count, Pointer to) {
-                  copyInput(pixel, step, count, to);
-                });
-  });
+  Index line = kernel.mul(kernel.add(kernel.mul(band.image, rows.input), begin), columns.input);
+  Index place = kernel.mul(kernel.sub(begin, first), planes.inputPitch) + columns.before;
+  int64_t step = shape.inputChannels * (scale ? 1 : realBytes);
+  Pointer from =
+      getPointer(kernel, input, kernel.add(kernel.mul(line, shape.inputChannels), channel));
+  stageRows(begin, end, from, columns.input * step,
+            advance(kernel, inputPlane, kernel.mul(place, realBytes)), planes.inputPitch, count,
+            [&](Value &from, Value &to, int64_t count) { copyInput(from, to, count, step); });
 }
 
 void ScalarBody::stageGradient(const Band &band, Index channel) {
-  int64_t width = shape.columns.output;
+  int64_t width = shape.columns.output, step = shape.outputChannels * realBytes;
+  Index line = kernel.mul(kernel.add(kernel.mul(band.image, shape.rows.output), band.begin), width);
+  Pointer from =
+      getPointer(kernel, gradient, kernel.add(kernel.mul(line, shape.outputChannels), channel));
   // As integers: an f32 that is only moved needs no f32 register.
   Type word = kernel.builder.getI32Type();
-  kernel.loop(band.begin, band.end, 1, [&](Index row) {
-    Index line = kernel.mul(kernel.add(kernel.mul(band.image, shape.rows.output), row), width);
-    Pointer from =
-        getPointer(kernel, gradient, kernel.add(kernel.mul(line, shape.outputChannels), channel));
-    Index place = kernel.mul(kernel.sub(row, band.begin), planes.gradientPitch);
-    loopColumns(width, from, advance(kernel, gradientPlane, kernel.mul(place, realBytes)),
-                shape.outputChannels * realBytes,
-                [&](Pointer pixel, int64_t step, int64_t count, Pointer to) {
-                  for (int64_t x = 0; x < count; ++x)
-                    storeAt(kernel, loadAt(kernel, word, pixel + x * step), to + x * realBytes);
-                });
-  });
+  stageRows(band.begin, band.end, from, width * step, gradientPlane, planes.gradientPitch, width,
+            [&](Value &from, Value &to, int64_t count) {
+              for (int64_t x = 0; x < count; ++x)
+                storeAt(kernel, loadAt(kernel, word, Pointer(from, x * step)),
+                        Pointer(to, x * realBytes));
+              from = moveBy(from, count * step);
+              to = moveBy(to, count * realBytes);
+            });
 }
 
-/// Copies a row of `count` pixels, `step` bytes apart, a few at a time.
-void ScalarBody::loopColumns(int64_t count, Pointer from, Pointer to, int64_t step, Copy copy) {
+/// Copies `count` pixels of each row, a few at a time. Rows begin `rowBytes` apart, and `pitch`
+/// elements apart where they are copied to.
+void ScalarBody::stageRows(Index begin, Index end, Pointer from, int64_t rowBytes, Pointer to,
+                           int64_t pitch, int64_t count, Copy copy) {
   constexpr int64_t together = 8;
   int64_t whole = count / together * together;
-  kernel.loop(0, whole, together, [&](Index x) {
-    copy(advance(kernel, from, kernel.mul(x, step)), step, together,
-         advance(kernel, to, kernel.mul(x, realBytes)));
+  SmallVector<Value> rows{materialize(kernel, to), materialize(kernel, from)};
+  kernel.loop(begin, end, 1, rows, [&](Index, ArrayRef<Value> row) {
+    SmallVector<Value> pointers(row);
+    auto copyTogether = [&](MutableArrayRef<Value> pointers, ArrayRef<Value>) {
+      copy(pointers[1], pointers[0], together);
+      return SmallVector<Value>();
+    };
+    if (whole == together)
+      copyTogether(pointers, {});
+    else if (whole)
+      loopPointers(kernel, getEnd(kernel, pointers[0], whole * realBytes), pointers, {},
+                   copyTogether);
+    if (whole < count)
+      copy(pointers[1], pointers[0], count - whole);
+    return SmallVector<Value>{moveBy(pointers[0], (pitch - count) * realBytes),
+                              moveBy(row[1], rowBytes)};
   });
-  if (whole < count)
-    copy(from + whole * step, step, count - whole, to + whole * realBytes);
 }
 
-/// f32(x - zero point) of `count` pixels.
-void ScalarBody::copyInput(Pointer pixel, int64_t step, int64_t count, Pointer to) {
+/// f32(x - zero point) of `count` pixels, `step` bytes apart; moves both pointers. Four at a time
+/// are loaded and converted: more are short of registers.
+void ScalarBody::copyInput(Value &from, Value &to, int64_t count, int64_t step) {
   OpBuilder &builder = kernel.builder;
-  SmallVector<Value> values;
-  for (int64_t x = 0; x < count; ++x) {
-    Type type = scale ? Type(builder.getI8Type()) : builder.getF32Type();
-    Value value = loadAt(kernel, type, pixel + x * step);
-    if (scale) {
-      value = arith::ExtSIOp::create(builder, kernel.loc, builder.getI32Type(), value);
-      if (zeroPoint)
-        value = arith::SubIOp::create(builder, kernel.loc, value, kernel.i32(zeroPoint));
+  Type type = scale ? Type(builder.getI8Type()) : builder.getF32Type();
+  for (int64_t begin = 0; begin < count; begin += 4) {
+    SmallVector<Value> values;
+    for (int64_t x = begin; x < std::min(begin + 4, count); ++x) {
+      Value value = loadAt(kernel, type, Pointer(from, x * step), Order::AsWritten);
+      if (scale) {
+        value = arith::ExtSIOp::create(builder, kernel.loc, builder.getI32Type(), value);
+        if (zeroPoint)
+          value = arith::SubIOp::create(builder, kernel.loc, value, kernel.i32(zeroPoint));
+      }
+      values.push_back(value);
     }
-    values.push_back(value);
+    if (scale)
+      storeConvertedAndAdvance(kernel, values, to);
+    else
+      storeRealsAndAdvance(kernel, values, to);
   }
-  Value place = materialize(kernel, to);
-  if (scale)
-    storeConvertedAndAdvance(kernel, values, place);
-  else
-    storeRealsAndAdvance(kernel, values, place);
+  from = moveBy(from, count * step);
 }
 
 /// Adds the products of the rows of a band to the sums of a row of the window.
@@ -241,14 +256,11 @@ SmallVector<Value> ScalarBody::addRows(const Band &band, Index kernelRow, ArrayR
                              rowOf(gradientPlane, row, planes.gradientPitch)};
   llvm::append_range(carried, sums);
   int64_t tileStep = planes.tile * columns.stride;
-  auto moveBy = [&](Value pointer, int64_t elements) {
-    return materialize(kernel, Pointer(pointer, elements * realBytes));
-  };
   carried = kernel.loop(begin, end, 1, carried, [&](Index, ArrayRef<Value> carried) {
     SmallVector<Value> pointers{carried[1], carried[0]}, next(carried.drop_front(2));
     auto overTile = [&](MutableArrayRef<Value> pointers, ArrayRef<Value> sums) {
       SmallVector<Value> next = addTile(pointers[1], pointers[0], sums);
-      pointers[1] = moveBy(pointers[1], tileStep - planes.read);
+      pointers[1] = moveBy(pointers[1], (tileStep - planes.read) * realBytes);
       return next;
     };
     if (planes.tiles == 1)
@@ -256,8 +268,8 @@ SmallVector<Value> ScalarBody::addRows(const Band &band, Index kernelRow, ArrayR
     else
       next = loopPointers(kernel, getEnd(kernel, carried[1], planes.gradientPitch * realBytes),
                           pointers, next, overTile);
-    Value nextInput =
-        moveBy(pointers[1], rows.stride * planes.inputPitch - planes.tiles * tileStep);
+    int64_t skipped = rows.stride * planes.inputPitch - planes.tiles * tileStep;
+    Value nextInput = moveBy(pointers[1], skipped * realBytes);
     next.insert(next.begin(), {nextInput, pointers[0]});
     return next;
   });
