@@ -72,6 +72,7 @@ private:
   Value shiftRight(Value value, int64_t shift);
   /// f32(scale^power) of the channels of this position.
   Value loadScales(Operation *op, QuantizedType type, int64_t power);
+  Value loadInverseScales(ScaleGradientOp op);
   Value emitRandomBits(SGDOp op);
   Value emitParameterIndex(SGDOp op);
   Value emitPermutedIndex(SGDOp op);
@@ -167,6 +168,39 @@ Value ElementEmitter::loadScales(Operation *op, QuantizedType type, int64_t powe
   if (isNew)
     table->second = kernel.addTable(scales);
   return kernel.loadTable(table->second, position.channel, lanes);
+}
+
+/// f32(1 / scale) for the gradient of a bias, from the scales of the weight where these are in
+/// flash: a byte a channel instead of four.
+Value ElementEmitter::loadInverseScales(ScaleGradientOp op) {
+  QuantizedType type = getQuantizedElement(op.getGrid());
+  auto known = kernel.derivedScales.find(op);
+  if (known == kernel.derivedScales.end()) {
+    SmallVector<double> storage;
+    std::optional<DerivedScales> derived = kernel.scaleTables.derive(llvm::map_to_vector(
+        getScales(type, storage), [](double scale) { return float(std::pow(scale, -1)); }));
+    if (!derived)
+      return loadScales(op, type, -1);
+    SmallVector<int8_t> bytes;
+    for (int bit = 0; bit < 32; bit += 8)
+      bytes.push_back(int8_t(llvm::bit_cast<uint32_t>(derived->factor) >> bit));
+    llvm::append_range(bytes, derived->steps);
+    Table base = kernel.addTable(ArrayRef<float>(derived->base));
+    Table steps = kernel.addTable(ArrayRef<int8_t>(bytes));
+    Value factor = kernel.onEntry([&]() -> Value {
+      Value bits = kernel.loadPacked(steps.buffer, steps.offset, 32);
+      return arith::BitcastOp::create(builder, loc, builder.getF32Type(), bits);
+    });
+    steps.offset += sizeof(float);
+    known = kernel.derivedScales.try_emplace(op, KernelEmitter::Derived{base, steps, factor}).first;
+  }
+  auto [base, steps, factor] = known->second;
+  Value quotient = arith::DivFOp::create(builder, loc, splat(factor),
+                                         kernel.loadTable(base, position.channel, lanes));
+  Value bits = arith::BitcastOp::create(builder, loc, kernel.laneType(builder.getI32Type(), lanes),
+                                        quotient);
+  bits = addInteger(bits, kernel.loadTable(steps, position.channel, lanes));
+  return arith::BitcastOp::create(builder, loc, quotient.getType(), bits);
 }
 
 Value ElementEmitter::emit(QuantizeOp op) {
@@ -294,6 +328,9 @@ Value ElementEmitter::emit(ScaleGradientOp op) {
   Value gradient = elementOf(op.getGradient());
   if (op.getPower() == 0)
     return gradient;
+  bool isOfBias = cast<RankedTensorType>(op.getType()).getRank() == 1;
+  if (isOfBias && op.getPower() == -1)
+    return mulFloat(gradient, loadInverseScales(op));
   return mulFloat(gradient, loadScales(op, getQuantizedElement(op.getGrid()), op.getPower()));
 }
 

@@ -44,27 +44,51 @@ void FusedKernel::setScratchBytes(int64_t bytes) {
   scratch.setType(getBytesType(builder, bytes));
 }
 
+/// Adds a table of each version to `contents`, where it is not there yet.
+template <typename T>
+static FusedKernel::TablePart join(SmallVectorImpl<T> &contents, ArrayRef<ArrayRef<T>> versions) {
+  // A multiple of 4 bytes, so that the part can be that of a kernel of its own.
+  FusedKernel::TablePart part;
+  part.size = versions.front().size();
+  bool isSame = llvm::all_equal(versions);
+  part.step = isSame ? 0 : part.size;
+  SmallVector<T, 0> joined;
+  for (ArrayRef<T> version : isSame ? versions.take_front() : versions)
+    llvm::append_range(joined, version);
+  auto found = std::search(contents.begin(), contents.end(), joined.begin(), joined.end());
+  part.offset = found - contents.begin();
+  if (found != contents.end())
+    return part;
+  // A multiple of 4 bytes, so that the part can be that of a kernel of its own.
+  contents.resize(llvm::alignTo(contents.size() * sizeof(T), 4) / sizeof(T));
+  part.offset = contents.size();
+  llvm::append_range(contents, joined);
+  return part;
+}
+
 FailureOr<FusedKernel::Part> FusedKernel::addParts(ArrayRef<KernelOp> versions) {
-  // So that a part's table in here can be that of a kernel of its own.
-  contents.bytes.resize(llvm::alignTo(contents.bytes.size(), 4));
-  Part part{{},
-            int64_t(contents.integers.size()),
-            int64_t(contents.reals.size()),
-            int64_t(contents.bytes.size())};
-  for (auto [index, kernel] : llvm::enumerate(versions)) {
-    FailureOr<LoweredKernel> lowered = library.lower(kernel, /*isPrivate=*/true);
-    if (failed(lowered))
+  SmallVector<LoweredKernel, 0> lowered;
+  for (KernelOp kernel : versions) {
+    FailureOr<LoweredKernel> version = library.lower(kernel, /*isPrivate=*/true);
+    if (failed(version))
       return failure();
-    llvm::append_range(contents.integers, lowered->tables.integers);
-    llvm::append_range(contents.reals, lowered->tables.reals);
-    llvm::append_range(contents.bytes, lowered->tables.bytes);
-    if (index == 0)
-      part.kernel = *lowered;
-    else if (lowered->function != part.kernel.function)
+    lowered.push_back(std::move(*version));
+    if (lowered.back().function != lowered.front().function)
       return kernel->emitOpError("lower-kernels: parts of one kernel must differ in nothing but "
                                  "their constants"),
              failure();
   }
+  auto joinTable = [&](auto &contents, auto member) {
+    using T = std::decay_t<decltype(contents[0])>;
+    return join<T>(contents, llvm::map_to_vector(lowered, [&](const LoweredKernel &version) {
+                     return ArrayRef<T>(version.tables.*member);
+                   }));
+  };
+  Part part;
+  part.integers = joinTable(contents.integers, &TableContents::integers);
+  part.reals = joinTable(contents.reals, &TableContents::reals);
+  part.bytes = joinTable(contents.bytes, &TableContents::bytes);
+  part.kernel = std::move(lowered.front());
   return part;
 }
 
@@ -76,14 +100,13 @@ Value FusedKernel::view(Bytes bytes, Type type) {
 void FusedKernel::call(const Part &part, ArrayRef<Bytes> inputs, Bytes scratch,
                        ArrayRef<Bytes> outputs, Index version) {
   SmallVector<Bytes> all(inputs);
-  auto addTable = [&](Value table, int64_t offset, const auto &values) {
-    int64_t width = sizeof(values[0]);
-    if (!values.empty())
-      all.push_back({table, mul(version, values.size() * width) + offset * width});
+  auto addTable = [&](Value table, const TablePart &place, int64_t width) {
+    if (place.size)
+      all.push_back({table, mul(version, place.step * width) + place.offset * width});
   };
-  addTable(integerTable, part.integerOffset, part.kernel.tables.integers);
-  addTable(realTable, part.realOffset, part.kernel.tables.reals);
-  addTable(byteTable, part.byteOffset, part.kernel.tables.bytes);
+  addTable(integerTable, part.integers, sizeof(int32_t));
+  addTable(realTable, part.reals, sizeof(float));
+  addTable(byteTable, part.bytes, sizeof(int8_t));
   if (part.kernel.scratchBytes)
     all.push_back(scratch);
   llvm::append_range(all, outputs);

@@ -28,12 +28,16 @@ public:
     return {bytes.buffer, KernelBuilder::add(bytes.offset, offset)};
   }
 
+  /// Where the constants of a part lie in a table of this kernel, in elements: version after
+  /// version, or once (step 0) where they are the same in all versions.
+  struct TablePart {
+    int64_t offset = 0, size = 0, step = 0;
+  };
   /// A kernel that this one calls, perhaps in several versions that differ in their constants;
-  /// these join this kernel's, version after version.
+  /// these join this kernel's.
   struct Part {
     LoweredKernel kernel;
-    /// Elements in the tables.
-    int64_t integerOffset, realOffset, byteOffset;
+    TablePart integers, reals, bytes;
   };
   mlir::FailureOr<Part> addPart(KernelOp part) { return addParts(part); }
   mlir::FailureOr<Part> addParts(llvm::ArrayRef<KernelOp> versions);

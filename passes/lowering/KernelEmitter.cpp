@@ -11,8 +11,9 @@ static MemRefType getFlatBuffer(Type type) {
   return MemRefType::get({storage.getNumElements()}, storage.getElementType());
 }
 
-KernelEmitter::KernelEmitter(OpBuilder &builder, KernelOp kernel, const KernelTarget &target)
-    : KernelBuilder(builder, kernel.getLoc(), target), kernel(kernel),
+KernelEmitter::KernelEmitter(OpBuilder &builder, KernelOp kernel, const KernelTarget &target,
+                             const ScaleTables &scaleTables)
+    : KernelBuilder(builder, kernel.getLoc(), target), kernel(kernel), scaleTables(scaleTables),
       yield(cast<YieldOp>(kernel.getBody().front().getTerminator())) {
   SmallVector<Type> types;
   for (BlockArgument input : kernel.getBody().getArguments())

@@ -4,6 +4,7 @@
 #ifndef TTE_LOWERING_KERNELEMITTER_H
 #define TTE_LOWERING_KERNELEMITTER_H
 
+#include "DerivedScales.h"
 #include "KernelBuilder.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "tte/IR/TTEOps.h"
@@ -37,7 +38,8 @@ struct TableContents {
 /// elements, in the order of `tte.call`: inputs, tables, scratch, outputs.
 class KernelEmitter : public KernelBuilder {
 public:
-  KernelEmitter(mlir::OpBuilder &builder, KernelOp kernel, const KernelTarget &target);
+  KernelEmitter(mlir::OpBuilder &builder, KernelOp kernel, const KernelTarget &target,
+                const ScaleTables &scaleTables);
 
   /// The buffer of a block argument of the kernel.
   mlir::Value bufferOf(mlir::Value input);
@@ -90,6 +92,7 @@ private:
   }
 
   KernelOp kernel;
+  const ScaleTables &scaleTables;
   YieldOp yield;
   mlir::func::FuncOp function;
   llvm::DenseMap<mlir::Value, mlir::Value> buffers;
@@ -104,6 +107,12 @@ private:
   /// What elementwise ops need once per kernel.
   llvm::DenseMap<mlir::Operation *, llvm::SmallVector<mlir::Value>> invariants;
   llvm::DenseMap<mlir::Operation *, Table> tables;
+  /// See `DerivedScales`.
+  struct Derived {
+    Table base, steps;
+    mlir::Value factor;
+  };
+  llvm::DenseMap<mlir::Operation *, Derived> derivedScales;
 
   friend class ElementEmitter;
 };

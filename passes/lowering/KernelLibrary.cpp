@@ -50,7 +50,7 @@ FailureOr<LoweredKernel> KernelLibrary::lower(KernelOp kernel, bool isPrivate) {
     result.tables = fused.getTables();
     function = fused.build(*module.getBody());
   } else {
-    KernelEmitter emitter(builder, kernel, target);
+    KernelEmitter emitter(builder, kernel, target, scaleTables);
     if (failed(emitPlain(kernel, emitter)))
       return failure();
     function = emitter.build(*module.getBody());

@@ -20,7 +20,7 @@ struct LoweredKernel {
 class KernelLibrary {
 public:
   KernelLibrary(mlir::ModuleOp module, const KernelTarget &target)
-      : module(module), target(target) {}
+      : module(module), target(target), scaleTables(module) {}
 
   /// Adds the function of `kernel`. A private one is called by others of the library.
   mlir::FailureOr<LoweredKernel> lower(KernelOp kernel, bool isPrivate = false);
@@ -31,6 +31,7 @@ private:
 
   mlir::ModuleOp module;
   KernelTarget target;
+  ScaleTables scaleTables;
   llvm::StringMap<mlir::StringAttr> names; ///< by the text of the function
   unsigned privateCount = 0;
 };

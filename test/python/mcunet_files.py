@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 
-def small_network(seed: int = 0) -> dict:
+def small_network(seed: int = 0, expanded: int = 12) -> dict:
     """8x8x3 images, two blocks (the second with a residual sum), 5 classes."""
     rng = np.random.default_rng(seed)
     image, stem, narrow, wide, total = (
@@ -31,9 +31,11 @@ def small_network(seed: int = 0) -> dict:
                 "se": None,
             },
             {
-                "pointwise1": _convolution(rng, 6, 12, 4, narrow, wide),
-                "depthwise": _convolution(rng, 12, 12, 4, wide, wide, kernel=5, groups=12),
-                "pointwise2": _convolution(rng, 12, 6, 4, wide, (0.04, -7)),
+                "pointwise1": _convolution(rng, 6, expanded, 4, narrow, wide),
+                "depthwise": _convolution(
+                    rng, expanded, expanded, 4, wide, wide, kernel=5, groups=expanded
+                ),
+                "pointwise2": _convolution(rng, expanded, 6, 4, wide, (0.04, -7)),
                 "residual": {
                     "in_channel": 6,
                     "in_shape": 4,

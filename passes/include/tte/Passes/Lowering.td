@@ -13,8 +13,8 @@ def LowerKernels : Pass<"tte-lower-kernels", "::mlir::ModuleOp"> {
     multiple of 4 bytes.
 
     What depends on scales (requantization multipliers and shifts, factors of
-    gradients and updates) becomes constants in at most one i32 and one f32
-    table, new globals which each call passes as `tables`. Kernels of equal
+    gradients and updates) becomes constants in at most one table of i32, one of
+    f32 and one of i8, new globals which each call passes as `tables`. Kernels of equal
     shape thus become equal functions, and one of them is kept.
 
     f32 sums have one accumulator for each output, in the order that the ops
