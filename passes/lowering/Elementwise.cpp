@@ -2,6 +2,7 @@
 #include "Elementwise.h"
 #include "Rescale.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "tte/Passes/Origin.h"
@@ -84,6 +85,7 @@ private:
   /// v of `tte.sgd`, rounded by itself where a sum follows.
   template <typename OpT> Value emitChange(OpT op, bool isSummed = false);
   template <typename OpT> Value emitFineUpdate(OpT op);
+  Value addSaturated(Value parameter, Value change);
   Value emitNarrowUpdate(SGDOp op, Value parameter, Value delta);
   Value emitWideUpdate(SGDOp op, Value parameter, Value delta);
 
@@ -445,6 +447,19 @@ Value ElementEmitter::emitRandomBits(SGDOp op) {
 static int64_t getResidualBits(SGDOp op) { return *op.getBits(); }
 static int64_t getResidualBits(SGDResidualOp op) { return op.getBits(); }
 
+/// The sum of an integer and an f32 without a fraction within [-127, 127], in saturating integer
+/// instructions: what does not fit into 32 bits is far out of range.
+Value ElementEmitter::addSaturated(Value parameter, Value change) {
+  auto name = builder.getStringAttr("llvm.fptosi.sat.i32.f32");
+  Value whole =
+      LLVM::CallIntrinsicOp::create(builder, loc, builder.getI32Type(), name, change).getResults();
+  Value sum = kernel.armIntrinsic("qadd", {parameter, whole});
+  sum = kernel.armIntrinsic("ssat", {sum, kernel.i32(8)});
+  // -128 becomes -127: one less saturates, one more does not.
+  Value one = kernel.i32(1);
+  return kernel.armIntrinsic("qadd8", {kernel.armIntrinsic("qsub8", {sum, one}), one});
+}
+
 /// The stored sum of a parameter of 8 bits and an update, by the grid's bounds. Saturating in f32
 /// is exact: what does not fit in 24 bits is far out of range.
 Value ElementEmitter::emitNarrowUpdate(SGDOp op, Value parameter, Value delta) {
@@ -456,6 +471,9 @@ Value ElementEmitter::emitNarrowUpdate(SGDOp op, Value parameter, Value delta) {
   else
     rounded = kernel.roundHalfEven(delta);
   QuantizedType type = getQuantizedElement(op.getType());
+  bool isSymmetric = type.getStorageTypeMin() == -127 && type.getStorageTypeMax() == 127;
+  if (kernel.target.dsp && lanes == 1 && isSymmetric)
+    return addSaturated(parameter, rounded);
   Value sum = arith::AddFOp::create(builder, loc, kernel.toFloat(parameter), rounded);
   return kernel.toInteger(kernel.clamp(sum, type.getStorageTypeMin(), type.getStorageTypeMax()));
 }

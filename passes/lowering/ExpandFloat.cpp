@@ -61,10 +61,41 @@ struct ExpandChoice : OpRewritePattern<OpT> {
   }
 };
 
+/// Whether `op` converts to i32, saturating.
+bool isConversion(Operation *op) {
+  auto call = dyn_cast<LLVM::CallIntrinsicOp>(op);
+  return call && call.getIntrin() == "llvm.fptosi.sat.i32.f32";
+}
+
+/// A floor that is only converted, saturating: a conversion towards zero, less one where that went
+/// up.
+struct ExpandConvertedFloor : OpRewritePattern<LLVM::CallIntrinsicOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(LLVM::CallIntrinsicOp op,
+                                PatternRewriter &rewriter) const override {
+    auto floor = isConversion(op) ? op.getArgs().front().getDefiningOp<math::FloorOp>() : nullptr;
+    if (!floor)
+      return failure();
+    Location loc = op.getLoc();
+    Value value = floor.getOperand();
+    Type word = rewriter.getI32Type();
+    Value integer =
+        LLVM::CallIntrinsicOp::create(rewriter, loc, word, op.getIntrinAttr(), value).getResults();
+    Value truncated = arith::SIToFPOp::create(rewriter, loc, value.getType(), integer);
+    Value isAbove = compare(rewriter, loc, arith::CmpFPredicate::OGT, truncated, value);
+    Value excess = arith::ExtUIOp::create(rewriter, loc, word, isAbove);
+    rewriter.replaceOpWithNewOp<LLVM::SSubSat>(op, integer, excess);
+    return success();
+  }
+};
+
 struct ExpandFloor : OpRewritePattern<math::FloorOp> {
   using OpRewritePattern::OpRewritePattern;
 
   LogicalResult matchAndRewrite(math::FloorOp op, PatternRewriter &rewriter) const override {
+    if (llvm::all_of(op->getUsers(), isConversion))
+      return failure(); // see ExpandConvertedFloor
     Location loc = op.getLoc();
     Value value = op.getOperand();
     Type type = value.getType();
@@ -100,7 +131,7 @@ struct ExpandRoundEven : OpRewritePattern<LLVM::RoundEvenOp> {
 struct ExpandFloatPass : tte::impl::ExpandFloatBase<ExpandFloatPass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<ExpandChoice<arith::MaxNumFOp, arith::CmpFPredicate::OGT>,
+    patterns.add<ExpandConvertedFloor, ExpandChoice<arith::MaxNumFOp, arith::CmpFPredicate::OGT>,
                  ExpandChoice<arith::MinNumFOp, arith::CmpFPredicate::OLT>, ExpandFloor,
                  ExpandRoundEven>(&getContext());
     walkAndApplyPatterns(getOperation(), std::move(patterns));
