@@ -114,12 +114,13 @@ struct Kernel {
     for (BlockArgument argument : body.getArguments())
       if (auto buffer = dyn_cast<MemRefType>(argument.getType()))
         argument.setType(MemRefType::get({1}, buffer.getElementType()));
+    form.setFunctionType(
+        FunctionType::get(form.getContext(), body.getArgumentTypes(), form.getResultTypes()));
+    form.setName("form");
     std::string text;
     llvm::raw_string_ostream stream(text);
-    OpPrintingFlags flags = OpPrintingFlags().useLocalScope().assumeVerified();
-    llvm::interleaveComma(body.getArgumentTypes(), stream);
-    for (Operation &op : body)
-      op.print(stream << '\n', flags);
+    // The whole at once: each printing numbers all values.
+    form->print(stream, OpPrintingFlags().useLocalScope().assumeVerified());
     form.erase();
     return text;
   }
