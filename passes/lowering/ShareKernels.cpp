@@ -14,6 +14,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Pass/Pass.h"
 #include "tte/IR/TTEOps.h"
 #include "llvm/ADT/MapVector.h"
@@ -99,8 +100,9 @@ struct Kernel {
     if (function.isPrivate() || function.isExternal())
       return false;
     WalkResult result = function.walk([](Operation *op) {
-      bool makesBuffer = llvm::any_of(op->getResultTypes(), llvm::IsaPred<MemRefType>);
-      return makesBuffer || isa<func::CallOp>(op) ? WalkResult::interrupt() : WalkResult::advance();
+      bool isView = llvm::any_of(op->getResultTypes(), llvm::IsaPred<MemRefType>) &&
+                    !isa<memref::AllocaOp>(op);
+      return isView || isa<func::CallOp>(op) ? WalkResult::interrupt() : WalkResult::advance();
     });
     return !result.wasInterrupted();
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Gradient with respect to a bias: sums over all pixels, a tile of channels at a time.
+#include "../FinishLoop.h"
 #include "../KernelFamily.h"
 #include "../Pointers.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -37,12 +38,13 @@ class BiasGradientFamily : public OpFamily<BiasGradOp> {
     Value gradient = kernel.bufferOf(op.getGradient());
     // Wider tiles save loads of pointers and cost code for each update that follows.
     constexpr int64_t width = 8;
+    FinishLoop finishLoop(kernel, op.getResult(), width);
     auto emitTile = [&](Index first, int64_t count, int64_t lanes) {
       SmallVector<Value> sums = sumPixels(kernel, gradient, type, first, count, lanes);
-      for (auto [c, sum] : llvm::enumerate(sums)) {
-        Index channel = first + c * lanes;
+      finishLoop.run(sums, count, [&](Index, Index vector, Value sum) {
+        Index channel = kernel.add(first, kernel.mul(vector, lanes));
         kernel.finish(op.getResult(), sum, {channel, channel, {channel}, lanes});
-      }
+      });
     };
     kernel.loopTiles(type.getShape().back(), width, kernel.target.vectorWidth, emitTile);
   }

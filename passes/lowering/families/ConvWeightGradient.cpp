@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Gradient of convolutions (not depthwise) and dense layers with respect to their weight: for every
 // tap of the window a tile of input x output channels accumulates outer products over all pixels.
-// What follows (scaling, the update) is applied to the finished tile in registers.
+// What follows (scaling, the update) is applied to the finished tile.
 #include "../ConvShape.h"
+#include "../FinishLoop.h"
 #include "../KernelFamily.h"
 #include "../Pointers.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -18,7 +19,8 @@ public:
                      Value result, int64_t offset)
       : kernel(kernel), shape(shape), input(kernel.bufferOf(input)),
         gradient(kernel.bufferOf(gradient)), result(result), offset(offset),
-        zeroPoint(getZeroPoint(input.getType())) {
+        zeroPoint(getZeroPoint(input.getType())),
+        finishLoop(kernel, result, kernel.target.floatAccumulators()) {
     if (quant::QuantizedType type = getQuantizedElement(input.getType()))
       scale = kernel.addTableScalar(float(getScale(type, 0)));
   }
@@ -53,6 +55,7 @@ private:
   Value input, gradient, result;
   int64_t offset, zeroPoint;
   Value scale;
+  FinishLoop finishLoop;
 };
 
 void ConvWeightGradient::emit() {
@@ -177,21 +180,19 @@ SmallVector<Value> ConvWeightGradient::accumulateRows(const WeightTile &tile) {
 }
 
 void ConvWeightGradient::emitTile(const WeightTile &tile) {
-  SmallVector<Value> sums = shape.isPointwise() ? accumulatePixels(tile) : accumulateRows(tile);
   auto type = cast<RankedTensorType>(result.getType());
-  for (int64_t c = 0; c < tile.inputs; ++c)
-    for (int64_t o = 0; o < tile.outputs; ++o) {
-      Value sum = sums[c * tile.outputs + o];
-      if (scale)
-        sum =
-            arith::MulFOp::create(kernel.builder, kernel.loc, kernel.splat(scale, tile.lanes), sum);
-      Index channel = getOutputChannel(tile) + o * tile.lanes;
-      SmallVector<Index> indices{tile.first + c, channel};
-      if (type.getRank() == 4)
-        indices.insert(indices.begin(), {tile.row, tile.column});
-      Index linear = kernel.linearize(indices, type.getShape());
-      kernel.finish(result, sum, {linear, channel, indices, tile.lanes});
-    }
+  auto finish = [&](Index row, Index column, Value sum) {
+    if (scale)
+      sum = arith::MulFOp::create(kernel.builder, kernel.loc, kernel.splat(scale, tile.lanes), sum);
+    Index channel = kernel.add(getOutputChannel(tile), kernel.mul(column, tile.lanes));
+    SmallVector<Index> indices{kernel.add(tile.first, row), channel};
+    if (type.getRank() == 4)
+      indices.insert(indices.begin(), {tile.row, tile.column});
+    Index linear = kernel.linearize(indices, type.getShape());
+    kernel.finish(result, sum, {linear, channel, indices, tile.lanes});
+  };
+  finishLoop.run(shape.isPointwise() ? accumulatePixels(tile) : accumulateRows(tile), tile.outputs,
+                 finish);
 }
 
 template <typename OpT> class ConvWeightGradientFamily : public OpFamily<OpT> {
