@@ -7,6 +7,7 @@
 #include "../PackedWeights.h"
 #include "../Pointers.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace tte;
@@ -65,14 +66,14 @@ public:
   void emit();
 
 private:
-  /// `count` vectors of `lanes` input channels from `first` of a part on, for all pixels.
+  /// `count` vectors of `lanes` input channels from `channel` on, for all pixels. They are all of
+  /// one of `parts`.
   struct Columns {
-    const WeightPart &part;
-    Index first;
+    ArrayRef<WeightPart> parts;
+    Index channel;
     int64_t count, lanes;
 
     int64_t size() const { return count * lanes; }
-    Index channel() const { return first + part.begin; }
   };
   /// Consecutive pixels of the gradient, and those of the result that they add to, `step` apart.
   struct Block {
@@ -89,13 +90,16 @@ private:
   void loopChunks(const Columns &columns, function_ref<void(Index, int64_t)> body);
   void clearResult(const Columns &columns);
   void finishResult(const Columns &columns);
+  SmallVector<ArrayRef<WeightPart>> joinParts();
   void fillPanel(const Columns &columns, Index tap, Index begin, int64_t size);
-  Index getPackedByte(const Columns &columns, Index product, Index output);
+  void fillPanel(const WeightPart &part, const Columns &columns, Index tap, Index begin,
+                 int64_t size);
+  Index getPackedByte(const WeightPart &part, Index product, Index output);
   SmallVector<Value> accumulate(const Columns &columns, Index pixel, int64_t pixels, Index begin,
                                 int64_t size, ArrayRef<Value> sums);
   Index getElement(const Columns &columns, Index pixel, int64_t column) {
     return kernel.add(kernel.mul(pixel, shape.inputChannels),
-                      columns.channel() + column * columns.lanes);
+                      columns.channel + column * columns.lanes);
   }
   /// The products of an output channel.
   int64_t getProducts(const WeightPart &part) const {
@@ -104,7 +108,7 @@ private:
   int64_t getPixels() const { return shape.batch * shape.rows.input * shape.columns.input; }
   /// One gradient a pixel and the columns of a tile stay in registers beside the sums.
   int64_t getBlock() const { return kernel.target.vectorWidth == 1 ? 4 : 6; }
-  int64_t getTile() const { return kernel.target.vectorWidth == 1 ? 6 : 2; }
+  int64_t getTile() const;
   Type realType(int64_t lanes = 1) { return kernel.laneType(kernel.builder.getF32Type(), lanes); }
 
   KernelEmitter &kernel;
@@ -115,16 +119,40 @@ private:
   std::optional<Table> scales;
 };
 
+/// Vectors of input channels. A tile that is a little narrower and leaves no rest is half the code.
+int64_t PanelInputGradient::getTile() const {
+  if (kernel.target.vectorWidth > 1)
+    return 2;
+  auto leavesNoRest = [&](int64_t tile) {
+    return llvm::all_of(parts, [&](const WeightPart &part) { return part.size % tile == 0; });
+  };
+  return !leavesNoRest(6) && leavesNoRest(5) ? 5 : 6;
+}
+
+/// Parts whose tiles are one loop: where tiles end with parts, these are all.
+SmallVector<ArrayRef<WeightPart>> PanelInputGradient::joinParts() {
+  ArrayRef<WeightPart> all = parts;
+  int64_t tile = getTile() * kernel.target.vectorWidth;
+  if (llvm::all_of(all.drop_back(), [&](const WeightPart &part) { return part.size % tile == 0; }))
+    return {all};
+  SmallVector<ArrayRef<WeightPart>> apart;
+  for (const WeightPart &part : all)
+    apart.push_back(part);
+  return apart;
+}
+
 void PanelInputGradient::emit() {
-  for (const WeightPart &part : parts)
-    kernel.loopTiles(part.size, getTile(), kernel.target.vectorWidth,
+  for (ArrayRef<WeightPart> joined : joinParts()) {
+    int64_t begin = joined.front().begin, end = joined.back().begin + joined.back().size;
+    kernel.loopTiles(end - begin, getTile(), kernel.target.vectorWidth,
                      [&](Index first, int64_t count, int64_t lanes) {
-                       Columns columns{part, first, count, lanes};
+                       Columns columns{joined, first + begin, count, lanes};
                        if (shape.isPointwise())
                          emitTile(columns);
                        else
                          emitWindow(columns);
                      });
+  }
 }
 
 void PanelInputGradient::emitTile(const Columns &columns) {
@@ -173,7 +201,7 @@ void PanelInputGradient::finishResult(const Columns &columns) {
     for (int64_t column = 0; column < columns.count; ++column) {
       Index element = getElement(columns, pixel, column);
       kernel.finish(result, kernel.load(kernel.getOutput(0), element, columns.lanes),
-                    {element, columns.channel() + column * columns.lanes, {}, columns.lanes});
+                    {element, columns.channel + column * columns.lanes, {}, columns.lanes});
     }
   });
 }
@@ -233,18 +261,41 @@ void PanelInputGradient::emitBlock(const Columns &columns, const Block &block, I
   forEach([&](int64_t i, int64_t column, Index element) {
     if (isWhole)
       kernel.finish(result, sums[i],
-                    {element, columns.channel() + column * columns.lanes, {}, columns.lanes});
+                    {element, columns.channel + column * columns.lanes, {}, columns.lanes});
     else
       kernel.store(sums[i], kernel.getOutput(0), element);
   });
 }
 
-/// panel[o][c] = f32(s_w[o]) * f32(w[tap][c][o]) for the output channels o of a chunk.
 void PanelInputGradient::fillPanel(const Columns &columns, Index tap, Index begin, int64_t size) {
   OpBuilder &builder = kernel.builder;
-  Index product = kernel.add(kernel.mul(tap, columns.part.size), columns.first);
+  OpBuilder::InsertionGuard guard(builder);
+  ArrayRef<WeightPart> parts = columns.parts;
+  for (; parts.size() > 1; parts = parts.drop_front()) {
+    int64_t end = parts[1].begin;
+    if (columns.channel.isConstant()) {
+      if (columns.channel.offset < end)
+        break;
+      continue;
+    }
+    Value isHere =
+        arith::CmpIOp::create(builder, kernel.loc, arith::CmpIPredicate::slt,
+                              kernel.materialize(columns.channel), kernel.materialize(end));
+    auto branch = scf::IfOp::create(builder, kernel.loc, isHere, /*withElseRegion=*/true);
+    builder.setInsertionPointToStart(branch.thenBlock());
+    fillPanel(parts.front(), columns, tap, begin, size);
+    builder.setInsertionPointToStart(branch.elseBlock());
+  }
+  fillPanel(parts.front(), columns, tap, begin, size);
+}
+
+/// panel[o][c] = f32(s_w[o]) * f32(w[tap][c][o]) for the output channels o of a chunk.
+void PanelInputGradient::fillPanel(const WeightPart &part, const Columns &columns, Index tap,
+                                   Index begin, int64_t size) {
+  OpBuilder &builder = kernel.builder;
+  Index product = kernel.add(kernel.mul(tap, part.size), columns.channel + -part.begin);
   int64_t outputs = shape.outputChannels, width = scales ? 1 : sizeof(float);
-  bool isPacked = columns.part.isPacked;
+  bool isPacked = part.isPacked;
   SmallVector<Value> pointers{panel.base};
   if (scales)
     pointers.push_back(
@@ -252,12 +303,11 @@ void PanelInputGradient::fillPanel(const Columns &columns, Index tap, Index begi
   size_t firstWeights = pointers.size();
   if (isPacked) {
     for (int64_t c = 0; c < columns.size(); ++c)
-      pointers.push_back(
-          materialize(kernel, getPointer(kernel, columns.part.buffer,
-                                         getPackedByte(columns, product + c, begin))));
+      pointers.push_back(materialize(
+          kernel, getPointer(kernel, part.buffer, getPackedByte(part, product + c, begin))));
   } else {
     Index first = kernel.add(kernel.mul(product, outputs), begin);
-    pointers.push_back(materialize(kernel, getPointer(kernel, columns.part.buffer, first)));
+    pointers.push_back(materialize(kernel, getPointer(kernel, part.buffer, first)));
   }
   auto fillRow = [&](MutableArrayRef<Value> pointers, int64_t row) {
     Value scale;
@@ -285,7 +335,7 @@ void PanelInputGradient::fillPanel(const Columns &columns, Index tap, Index begi
                    pointers[1] =
                        materialize(kernel, Pointer(pointers[1], unroll * int64_t(sizeof(float))));
                  // Packed weights of the next two outputs follow those of all products.
-                 int64_t step = isPacked ? 2 * getProducts(columns.part) : unroll * width;
+                 int64_t step = isPacked ? 2 * getProducts(part) : unroll * width;
                  for (Value &pointer : pointers.drop_front(firstWeights))
                    pointer = materialize(kernel, Pointer(pointer, step));
                  return SmallVector<Value>();
@@ -294,14 +344,14 @@ void PanelInputGradient::fillPanel(const Columns &columns, Index tap, Index begi
 
 /// Where the byte of a weight of an even output lies in a part whose products are a multiple of
 /// four: `PairPacking::byteOf`.
-Index PanelInputGradient::getPackedByte(const Columns &columns, Index product, Index output) {
+Index PanelInputGradient::getPackedByte(const WeightPart &part, Index product, Index output) {
   Index quad = kernel.floorDiv(product, 4);
   Index within = kernel.sub(product, kernel.mul(quad, 4));
   Index half = kernel.floorDiv(within, 2);
   Index odd = kernel.sub(within, kernel.mul(half, 2));
   Index pair = kernel.add(kernel.mul(quad, 8), kernel.mul(odd, 4));
   Index inPairs = kernel.add(pair, kernel.mul(half, 2));
-  return kernel.add(kernel.mul(output, getProducts(columns.part)), inPairs);
+  return kernel.add(kernel.mul(output, getProducts(part)), inPairs);
 }
 
 SmallVector<Value> PanelInputGradient::accumulate(const Columns &columns, Index pixel,
