@@ -33,10 +33,10 @@ COUNTS: list[tuple[Case, int]] = [
     (_STRIDED.input_grad(), 43_903),
     (_PROJECT.input_grad(frozen=[0]), 148_039),
     (_HIDDEN.update(), 390_737),
-    (_EXPAND.update(), 178_949),
+    (_EXPAND.update(), 192_517),
     (_DEPTHWISE.update(), 141_720),
     (_STRIDED.update(), 82_691),
-    (_PROJECT.update(), 187_113),
+    (_PROJECT.update(), 199_694),
 ]
 
 
