@@ -5,6 +5,9 @@
 using namespace mlir;
 using namespace tte;
 
+/// The loop costs about four instructions a sum.
+static constexpr int64_t kLeastTerms = 16;
+
 /// Sums in one pass of the loop: more of them take code and save what the loop costs.
 static int64_t chooseUnroll(int64_t columns) {
   for (int64_t unroll : {4, 3, 2})
@@ -26,7 +29,7 @@ Value FinishLoop::getBuffer() {
 void FinishLoop::run(ArrayRef<Value> sums, int64_t columns,
                      function_ref<void(Index, Index, Value)> finish) {
   int64_t count = sums.size(), unroll = chooseUnroll(columns), lanes = getLanes(sums.front());
-  if (count <= unroll || llvm::equal(kernel.getYielded(), ArrayRef(root))) {
+  if (terms < kLeastTerms || count <= unroll || llvm::equal(kernel.getYielded(), ArrayRef(root))) {
     for (auto [i, sum] : llvm::enumerate(sums))
       finish(i / columns, i % columns, sum);
     return;

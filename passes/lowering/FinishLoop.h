@@ -8,12 +8,13 @@
 namespace tte {
 
 /// Finishes tiles of sums, which are elements of `root`. Where ops follow `root`, their code is
-/// emitted for a few sums, in a loop: the sums then lie on the stack.
+/// emitted for a few sums, in a loop: the sums then lie on the stack. Short sums are finished in
+/// registers, one after the other, for there the loop would show in the time.
 class FinishLoop {
 public:
-  /// No tile has more than `capacity` sums.
-  FinishLoop(KernelEmitter &kernel, mlir::Value root, int64_t capacity)
-      : kernel(kernel), root(root), capacity(capacity) {}
+  /// No tile has more than `capacity` sums, of `terms` products each.
+  FinishLoop(KernelEmitter &kernel, mlir::Value root, int64_t capacity, int64_t terms)
+      : kernel(kernel), root(root), capacity(capacity), terms(terms) {}
 
   /// Calls `finish` for each of `sums`, [rows][columns] values of equal lanes.
   void run(llvm::ArrayRef<mlir::Value> sums, int64_t columns,
@@ -24,7 +25,7 @@ private:
 
   KernelEmitter &kernel;
   mlir::Value root;
-  int64_t capacity;
+  int64_t capacity, terms;
   mlir::Value buffer; ///< null before it is needed
 };
 

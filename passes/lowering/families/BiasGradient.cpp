@@ -38,7 +38,8 @@ class BiasGradientFamily : public OpFamily<BiasGradOp> {
     Value gradient = kernel.bufferOf(op.getGradient());
     // Wider tiles save loads of pointers and cost code for each update that follows.
     constexpr int64_t width = 8;
-    FinishLoop finishLoop(kernel, op.getResult(), width);
+    int64_t pixels = type.getNumElements() / type.getShape().back();
+    FinishLoop finishLoop(kernel, op.getResult(), width, pixels);
     auto emitTile = [&](Index first, int64_t count, int64_t lanes) {
       SmallVector<Value> sums = sumPixels(kernel, gradient, type, first, count, lanes);
       finishLoop.run(sums, count, [&](Index, Index vector, Value sum) {

@@ -20,7 +20,8 @@ public:
       : kernel(kernel), shape(shape), input(kernel.bufferOf(input)),
         gradient(kernel.bufferOf(gradient)), result(result), offset(offset),
         zeroPoint(getZeroPoint(input.getType())),
-        finishLoop(kernel, result, kernel.target.floatAccumulators()) {
+        finishLoop(kernel, result, kernel.target.floatAccumulators(),
+                   shape.batch * shape.rows.output * shape.columns.output) {
     if (quant::QuantizedType type = getQuantizedElement(input.getType()))
       scale = kernel.addTableScalar(float(getScale(type, 0)));
   }
