@@ -52,9 +52,9 @@ FORMS = {
         c.input_grad() for c in pointwise("backward", ((3, 3), (13, 10)), ((1, 13), (19, 14)))
     ],
     "weight gradient": [
-        c.update() for c in pointwise("update", ((3, 3), (5, 48)), ((5, 5), (7, 72)))
+        c.update() for c in pointwise("update", ((5, 5), (5, 48)), ((5, 7), (7, 72)))
     ],
-    "bias": [bias_update(9, 19), bias_update(15, 27), bias_update(3, 35)],
+    "bias": [bias_update(17, 19), bias_update(25, 27), bias_update(33, 35)],
     "sum": [add(21, (-5, 3)), add(21, (7, -9)), add(37, (2, 1))],
 }
 # Rows of trained weights are far apart, which only a constant distance makes cheap.
