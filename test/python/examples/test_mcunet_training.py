@@ -19,7 +19,7 @@ SCHEMES = Path(__file__).parents[3] / "examples" / "schemes"
 CLASSES, STEPS, RATE, SEED = 10, 2, 0.01, 5
 NETWORKS = ("mcunet", "mbv2", "proxyless")
 # Bytes of code, with some slack above what was measured.
-KERNELS = {"mcunet": 54_500, "mbv2": 59_000, "proxyless": 64_000}
+KERNELS = {"mcunet": 56_000, "mbv2": 60_500, "proxyless": 66_000}
 
 
 @pytest.fixture(scope="module", params=NETWORKS)
