@@ -1,26 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// Lowered kernels whose functions are equal but for integer constants and the sizes of their
-// buffers become one function. The constants in which they differ become i32 arguments behind the
-// buffers, which each `tte.call` passes as its attribute `tte.constants`; equal columns of
-// constants are one argument. Buffers get the size of the largest.
-//
-// Amounts of shifts and divisors stay in the code: kernels that differ in them are not of one form,
-// and neither are kernels that call others.
-//
-//   func.func @short(%x: memref<8xf32>) { %c8 = arith.constant 8 : index ... }
-//   func.func @long(%x: memref<20xf32>) { %c20 = arith.constant 20 : index ... }
-//
-// leaves `func.func @short(%x: memref<20xf32>, %size: i32)`, and their calls pass 8 and 20.
+// Finds lowered kernels that are equal but for sizes, and gives one of them arguments for these.
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Pass/Pass.h"
 #include "tte/IR/TTEOps.h"
+#include "tte/Passes/Passes.h"
 #include "llvm/ADT/MapVector.h"
 
 using namespace mlir;
 using namespace tte;
+
+namespace tte {
+#define GEN_PASS_DEF_SHAREKERNELS
+#include "tte/Passes/Passes.h.inc"
+} // namespace tte
 
 //===----------------------------------------------------------------------===//
 // Where functions of one form may differ
@@ -196,16 +190,8 @@ struct Replacement {
   DenseI32ArrayAttr constants;
 };
 
-struct ShareKernelsPass : PassWrapper<ShareKernelsPass, OperationPass<ModuleOp>> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ShareKernelsPass)
-
-  StringRef getArgument() const override { return "tte-share-kernels"; }
-  StringRef getDescription() const override {
-    return "Make one function of kernels that differ in sizes alone";
-  }
-  void getDependentDialects(DialectRegistry &registry) const override {
-    registry.insert<arith::ArithDialect>();
-  }
+struct ShareKernelsPass : tte::impl::ShareKernelsBase<ShareKernelsPass> {
+  using ShareKernelsBase::ShareKernelsBase;
 
   void runOnOperation() override {
     DenseMap<SymbolRefAttr, Replacement> shared;
@@ -248,7 +234,5 @@ private:
     }
   }
 };
-
-PassRegistration<ShareKernelsPass> registration;
 
 } // namespace

@@ -43,6 +43,32 @@ def LowerKernels : Pass<"tte-lower-kernels", "::mlir::ModuleOp"> {
   ];
 }
 
+def ShareKernels : Pass<"tte-share-kernels", "::mlir::ModuleOp"> {
+  let summary = "Make one function of kernels that differ in sizes alone";
+  let description = [{
+    Lowered kernels whose functions are equal but for integer constants, constant
+    distances of pointers and the sizes of their buffers become one function. What
+    differs becomes i32 arguments behind the buffers, which each `tte.call` passes
+    as its attribute `tte.constants` (an array of i32); equal columns of constants
+    are one argument. Buffers get the size of the largest.
+
+    Amounts of shifts, divisors and widths of saturation stay in the code: kernels
+    that differ in them are not of one form, and neither are kernels that call
+    others or make buffers. Kernels with a distance that differs in more than one
+    of 20 ops stay apart: an access takes a constant for nothing, an argument for
+    an instruction.
+
+    ```
+    func.func @short(%x: memref<8xf32>) { %c8 = arith.constant 8 : index ... }
+    func.func @long(%x: memref<20xf32>) { %c20 = arith.constant 20 : index ... }
+    ```
+
+    leaves `func.func @short(%x: memref<20xf32>, %size: i32)`, and their calls pass 8
+    and 20.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 def ExpandFloat : Pass<"tte-expand-float"> {
   let summary = "Replace f32 operations that the target has no instructions for";
   let description = [{
