@@ -8,6 +8,7 @@
 #include "../KernelResult.h"
 #include "../PackedWeights.h"
 #include "../RowKernels.h"
+#include "../WeightParts.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
@@ -29,12 +30,7 @@ public:
               int64_t channelAxis, Value result, AffineResult &affine)
       : kernel(kernel), shape(shape), input(kernel.bufferOf(input)), result(result), affine(affine),
         rows(getForwardAxis(shape.rows)), columns(getForwardAxis(shape.columns)) {
-    int64_t begin = 0;
-    for (Value weight : weights) {
-      int64_t size = cast<RankedTensorType>(weight.getType()).getDimSize(channelAxis);
-      parts.push_back({kernel.bufferOf(weight), weight.getType(), begin, size});
-      begin += size;
-    }
+    parts = getWeightParts(kernel, weights, channelAxis);
     // sum (x - z) * w = sum x * w - z * sum w: one sum for all pixels, where no tap is outside.
     int64_t pixels = shape.batch * rows.count * columns.count;
     foldsZeroPoint =

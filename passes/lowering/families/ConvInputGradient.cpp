@@ -4,6 +4,7 @@
 // taps and output channels, weights scaled as they are loaded.
 #include "../ConvShape.h"
 #include "../KernelFamily.h"
+#include "../WeightParts.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
@@ -15,17 +16,9 @@ class ConvInputGradient {
 public:
   ConvInputGradient(KernelEmitter &kernel, const ConvShape &shape, Value gradient,
                     ValueRange weights, int64_t channelAxis, Value result)
-      : kernel(kernel), shape(shape), gradient(kernel.bufferOf(gradient)), result(result) {
-    int64_t begin = 0;
-    for (Value weight : weights) {
-      int64_t size = cast<RankedTensorType>(weight.getType()).getDimSize(channelAxis);
-      parts.push_back({kernel.bufferOf(weight), weight.getType(), begin, size});
-      begin += size;
-    }
-    if (getQuantizedElement(weights.front().getType()))
-      scales = kernel.addTable(llvm::map_to_vector(getOutputScales(weights, channelAxis),
-                                                   [](double scale) { return float(scale); }));
-  }
+      : kernel(kernel), shape(shape), gradient(kernel.bufferOf(gradient)), result(result),
+        parts(getWeightParts(kernel, weights, channelAxis)),
+        scales(addScaleTable(kernel, weights, channelAxis)) {}
 
   void emit();
 

@@ -6,6 +6,7 @@
 #include "../ConvShape.h"
 #include "../KernelFamily.h"
 #include "../KernelResult.h"
+#include "../WeightParts.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/ADT/DenseMap.h"
 
@@ -17,18 +18,6 @@ namespace {
 /// Columns of a tile. Scalar f32 code has 32 registers, other code half as many.
 int64_t getTileWidth(KernelEmitter &kernel, bool isFloat) {
   return kernel.target.vectorWidth == 1 && isFloat ? 8 : 4;
-}
-
-/// The parts of a weight along its channels.
-SmallVector<WeightPart> getParts(KernelEmitter &kernel, ValueRange weights) {
-  SmallVector<WeightPart> parts;
-  int64_t begin = 0;
-  for (Value weight : weights) {
-    int64_t size = cast<RankedTensorType>(weight.getType()).getDimSize(3);
-    parts.push_back({kernel.bufferOf(weight), weight.getType(), begin, size});
-    begin += size;
-  }
-  return parts;
 }
 
 /// A sum over taps for every output.
@@ -188,7 +177,7 @@ class DepthwiseForwardFamily : public OpFamily<Conv2DOp> {
     ConvShape shape = getConvShape(op);
     AffineResult affine(kernel, op.getInput(), op.getWeights(), op.getBias(), op.getResult(),
                         op.getClamp(), op.getWeightAxis());
-    SmallVector<WeightPart> parts = getParts(kernel, op.getWeights());
+    SmallVector<WeightPart> parts = getWeightParts(kernel, op.getWeights(), /*axis=*/3);
     KernelResult result(kernel, affine, op.getResult());
     std::optional<DepthwiseRows> known = getRows(op);
     if (known) {

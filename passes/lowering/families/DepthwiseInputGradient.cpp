@@ -7,6 +7,7 @@
 #include "../ConvShape.h"
 #include "../KernelFamily.h"
 #include "../Pointers.h"
+#include "../WeightParts.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -82,10 +83,7 @@ public:
         rowAxes(getGradientAxes(shape.rows)),
         source(getPointer(kernel, kernel.getScratch(plane.getBytes()))),
         weights(source + plane.rows * plane.pitch * realBytes) {
-    if (getQuantizedElement(op.getWeights().front().getType()))
-      scales =
-          kernel.addTable(llvm::map_to_vector(getOutputScales(op.getWeights(), op.getWeightAxis()),
-                                              [](double scale) { return float(scale); }));
+    scales = addScaleTable(kernel, op.getWeights(), op.getWeightAxis());
   }
 
   void clearPlane();
@@ -348,15 +346,10 @@ class DepthwiseInputGradientFamily : public OpFamily<Conv2DInputGradOp> {
     ConvShape shape = getConvShape(op);
     DepthwiseInputGradient body(kernel, shape, op);
     body.clearPlane();
-    int64_t begin = 0;
-    for (Value weight : op.getWeights()) {
-      int64_t size = cast<RankedTensorType>(weight.getType()).getDimSize(3);
-      WeightPart part{kernel.bufferOf(weight), weight.getType(), begin, size};
-      begin += size;
+    for (const WeightPart &part : getWeightParts(kernel, op.getWeights(), op.getWeightAxis()))
       kernel.loop(0, shape.batch, 1, [&](Index image) {
-        kernel.loop(0, size, 1, [&](Index first) { body.emitChannel(image, part, first); });
+        kernel.loop(0, part.size, 1, [&](Index first) { body.emitChannel(image, part, first); });
       });
-    }
   }
   int64_t getScratchBytes(Operation *root) const override {
     return getPlane(getConvShape(cast<Conv2DInputGradOp>(root))).getBytes();

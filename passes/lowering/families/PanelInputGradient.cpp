@@ -6,6 +6,7 @@
 #include "../KernelFamily.h"
 #include "../PackedWeights.h"
 #include "../Pointers.h"
+#include "../WeightParts.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
@@ -50,18 +51,9 @@ public:
   PanelInputGradient(KernelEmitter &kernel, const ConvShape &shape, Value gradient,
                      ValueRange weights, int64_t channelAxis, Value result)
       : kernel(kernel), shape(shape), gradient(kernel.bufferOf(gradient)), result(result),
-        panel(getPointer(kernel, kernel.getScratch(getPanelBytes(shape)))) {
-    int64_t begin = 0;
-    for (Value weight : weights) {
-      int64_t size = cast<RankedTensorType>(weight.getType()).getDimSize(channelAxis);
-      parts.push_back({kernel.bufferOf(weight), weight.getType(), begin, size,
-                       isPacked(cast<BlockArgument>(weight))});
-      begin += size;
-    }
-    if (getQuantizedElement(weights.front().getType()))
-      scales = kernel.addTable(llvm::map_to_vector(getOutputScales(weights, channelAxis),
-                                                   [](double scale) { return float(scale); }));
-  }
+        panel(getPointer(kernel, kernel.getScratch(getPanelBytes(shape)))),
+        parts(getWeightParts(kernel, weights, channelAxis)),
+        scales(addScaleTable(kernel, weights, channelAxis)) {}
 
   void emit();
 
