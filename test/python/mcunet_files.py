@@ -9,6 +9,18 @@ from typing import Any
 
 import numpy as np
 
+CHOSEN_CHANNELS = """
+biases: all
+layers:
+  blocks.0.depthwise: {channels: [3, 1]}
+  blocks.0.pointwise2: {channels: [2, 0]}
+  blocks.1.pointwise1: {channels: [4, 1]}
+  blocks.1.depthwise: {channels: [0, 5, 9]}
+  blocks.1.pointwise2: {weight: 1/3, channels: norm}
+  classifier: {channels: [0, 4], bias: true}
+"""
+"""A scheme of `small_network` whose channels do not lie together before they are permuted."""
+
 
 def small_network(seed: int = 0, expanded: int = 12) -> dict:
     """8x8x3 images, two blocks (the second with a residual sum), 5 classes."""

@@ -102,20 +102,9 @@ def scheme_file(directory: Path, text: str) -> Path:
     return path
 
 
-STREAM = """
-biases: all
-layers:
-  blocks.0.depthwise: {channels: [3, 1]}
-  blocks.0.pointwise2: {channels: [2, 0]}
-  blocks.1.pointwise1: {channels: [4, 1]}
-  blocks.1.depthwise: {channels: [0, 5, 9]}
-  blocks.1.pointwise2: {weight: 1/3, channels: norm}
-  classifier: {channels: [0, 4], bias: true}
-"""
-
-
 def test_chosen_channels_lie_together_and_train_alike(tmp_path: Path):
-    checkpoint, scheme = small_checkpoint(tmp_path), scheme_file(tmp_path, STREAM)
+    checkpoint = small_checkpoint(tmp_path)
+    scheme = scheme_file(tmp_path, mcunet_files.CHOSEN_CHANNELS)
     permuted, remarks = build(checkpoint, scheme)
     assert remarks == []
     assert parts_of(permuted) == set()
@@ -132,7 +121,8 @@ def test_chosen_channels_lie_together_and_train_alike(tmp_path: Path):
     ],
 )
 def test_the_state_of_an_optimizer_follows_its_channels(tmp_path: Path, rounding, optimizer):
-    checkpoint, scheme = small_checkpoint(tmp_path), scheme_file(tmp_path, STREAM)
+    checkpoint = small_checkpoint(tmp_path)
+    scheme = scheme_file(tmp_path, mcunet_files.CHOSEN_CHANNELS)
     permuted, _ = build(checkpoint, scheme, permute_channels, rounding, optimizer)
     parts, _ = build(checkpoint, scheme, leave, rounding, optimizer)
     assert_same_training(permuted, parts, images(8, count=5))
